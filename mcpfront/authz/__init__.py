@@ -1,0 +1,1 @@
+"""May they: pure decisions over (principal, server, method, name)."""

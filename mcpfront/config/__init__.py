@@ -1,0 +1,1 @@
+"""The config file: one model, read with every problem reported at once."""

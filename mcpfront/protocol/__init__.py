@@ -1,0 +1,1 @@
+"""Pure core: bytes in, values out. Does no I/O and imports no Twisted."""

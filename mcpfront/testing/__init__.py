@@ -1,0 +1,1 @@
+"""Public test kit: in-memory harness and hostile servers."""

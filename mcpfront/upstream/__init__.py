@@ -1,0 +1,1 @@
+"""MCP servers as the gateway reaches them. Adapters never import each other."""
