@@ -1,0 +1,67 @@
+"""What is wrong with a config file: every problem knows its place, its words and its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+Path = tuple[str | int, ...]
+"""Keys and array indices from the top of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        path: the JSON path, such as ``mcpServers.files.args[0]``; empty for the file as a whole.
+        message: what is wrong and how to mend it, without any value that could be a secret.
+        severity: ``error`` stops the gateway, ``warning`` fails validation only, ``note`` fails nothing.
+    """
+
+    path: str
+    message: str
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(Exception):
+    """The config file cannot be used.
+
+    Args:
+        problems: everything that was found, at least one of it an error.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.errors))
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that stop the gateway."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+
+def render_path(path: Path) -> str:
+    """Write a path as users know it: ``a.b[0]``; keys with unusual characters are quoted."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + _key(part)
+    return text
+
+
+def _key(key: str) -> str:
+    shown = key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY] + "…"
+    if shown and all(character.isalnum() or character in "_-$" for character in shown) and shown.isascii():
+        return shown
+    return ascii(shown)
+
+
+_LONGEST_KEY = 80
