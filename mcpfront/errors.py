@@ -1,6 +1,7 @@
 """One tree of errors, each knowing how it looks on every surface, and one renderer per surface.
 
-A message given to these classes is public: it is sent to the caller. It never holds a secret, a token or an argument.
+A message given to these classes is public: it is sent to the caller. It never holds a secret, a token or an
+argument.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ class InvalidMessage(BadRequest):
         id: the raw JSON of the request's id where it is known.
     """
 
-    def __init__(self, message: str, rpc_code: int = INVALID_REQUEST, id: bytes | None = None) -> None:  # noqa: A002
+    def __init__(self, message: str, rpc_code: int = INVALID_REQUEST, id: bytes | None = None) -> None:
         super().__init__(message)
         self.rpc_code = rpc_code  # type: ignore[misc]
         self.id = id
 
 
 class Unauthorized(McpfrontError):
-    """Nobody is known to be calling; ``headers`` holds the ``WWW-Authenticate`` challenges (RFC 9110 section 11.6.1)."""
+    """Nobody is known to be calling; ``headers`` holds the challenges (RFC 9110 section 11.6.1)."""
 
     status, code = 401, "unauthorized"
 
@@ -161,12 +162,12 @@ def to_json(error: McpfrontError) -> bytes:
     return msgspec.json.encode({"error": error.code, "message": error.message})
 
 
-def to_jsonrpc(error: McpfrontError, id: bytes | None = None) -> bytes:  # noqa: A002
-    """Render an error as a JSON-RPC error response; ``id`` is the raw JSON of the request's id, None for null."""
+def to_jsonrpc(error: McpfrontError, id: bytes | None = None) -> bytes:
+    """Render an error as a JSON-RPC error response; ``id`` is raw JSON, None for null."""
     return jsonrpc_error(id, error.rpc_code, error.message)
 
 
-def jsonrpc_error(id: bytes | None, code: int, message: str) -> bytes:  # noqa: A002
+def jsonrpc_error(id: bytes | None, code: int, message: str) -> bytes:
     """Write a JSON-RPC 2.0 error response (section 5.1); ``id`` is raw JSON."""
     inner = msgspec.json.encode({"code": code, "message": message})
     return b'{"jsonrpc":"2.0","id":' + (id or b"null") + b',"error":' + inner + b"}"

@@ -54,7 +54,7 @@ class LineFramer:
             self._parts.append(data)
 
 
-def sse_event(data: bytes, event: bytes = b"", id: bytes = b"", retry: int | None = None) -> bytes:  # noqa: A002
+def sse_event(data: bytes, event: bytes = b"", id: bytes = b"", retry: int | None = None) -> bytes:
     """Write one server-sent event.
 
     Args:

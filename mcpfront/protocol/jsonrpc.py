@@ -1,6 +1,7 @@
 """JSON-RPC envelopes: parsed once, original bytes kept, changed only by splicing.
 
-Source: JSON-RPC 2.0 sections 4 to 6; MCP base protocol ("Messages") of every revision. MCP narrows ids to strings
+Source: JSON-RPC 2.0 sections 4 to 6; MCP base protocol ("Messages") of every revision. MCP narrows ids to
+strings
 and integers and forbids null.
 """
 
@@ -49,7 +50,9 @@ class Message:
 
     __slots__ = ("_compact", "id", "kind", "members", "method", "raw")
 
-    def __init__(self, raw: bytes, members: Members, kind: Kind, id: bytes | None, method: str, compact: bool) -> None:  # noqa: A002
+    def __init__(
+        self, raw: bytes, members: Members, kind: Kind, id: bytes | None, method: str, compact: bool
+    ) -> None:
         self.raw = raw
         self.members = members
         self.kind = kind
@@ -67,7 +70,7 @@ class Message:
         found = self.members.get("params")
         return b"{}" if found is None else bytes(found)
 
-    def with_id(self, id: bytes) -> bytes:  # noqa: A002
+    def with_id(self, id: bytes) -> bytes:
         """Return the message with another id (raw JSON) and every other byte of it kept."""
         return self.replace("id", id)
 
@@ -132,7 +135,7 @@ def object_members(raw: bytes | msgspec.Raw) -> Members:
         members = _OBJECT.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         raise InvalidMessage("params must be a JSON object") from None
-    _is_compact(bytes(raw), members, None)
+    _is_compact(raw, members, None)
     return members
 
 
@@ -159,7 +162,7 @@ def string(raw: bytes | msgspec.Raw | None) -> str | None:
 
 
 def one_line(raw: bytes) -> bytes:
-    """Replace line breaks by spaces: valid JSON has them only between tokens, and a line is a message on stdio."""
+    """Replace line breaks by spaces: valid JSON has them only between tokens, and stdio forbids them."""
     if b"\n" in raw or b"\r" in raw:
         return raw.replace(b"\r", b" ").replace(b"\n", b" ")
     return raw
@@ -168,18 +171,19 @@ def one_line(raw: bytes) -> bytes:
 def heal_surrogates(raw: bytes) -> bytes | None:
     r"""Replace escapes of unpaired surrogates by ``\ufffd``; None when there are none.
 
-    Programs that cut text at a UTF-16 offset print half of a pair. Strict parsers refuse the whole message for it.
+    Programs that cut text at a UTF-16 offset print half of a pair. Strict parsers refuse the whole message
+    for it.
     """
     healed, count = _LONE_SURROGATE.subn(rb"\1\\ufffd", raw)
     return healed if count else None
 
 
-def response(id: bytes, result: bytes) -> bytes:  # noqa: A002
+def response(id: bytes, result: bytes) -> bytes:
     """Write a JSON-RPC 2.0 response (section 5); ``id`` and ``result`` are raw JSON."""
     return b'{"jsonrpc":"2.0","id":' + id + b',"result":' + result + b"}"
 
 
-def request(id: bytes, method: str, params: bytes) -> bytes:  # noqa: A002
+def request(id: bytes, method: str, params: bytes) -> bytes:
     """Write a JSON-RPC 2.0 request (section 4); ``id`` and ``params`` are raw JSON."""
     name = msgspec.json.encode(method)
     return b'{"jsonrpc":"2.0","id":' + id + b',"method":' + name + b',"params":' + params + b"}"
@@ -207,9 +211,10 @@ def _classify(raw: bytes, members: Members) -> Message:
             raise InvalidMessage('"id" must not be null')
         return Message(raw, members, Kind.REQUEST, id, method, compact)
     if ("result" in members) == ("error" in members):
-        raise InvalidMessage('a message has a "method", or else one of "result" and "error"', INVALID_REQUEST, id)
+        raise InvalidMessage(
+            'a message has a "method", or else one of "result" and "error"', INVALID_REQUEST, id
+        )
     return Message(raw, members, Kind.RESPONSE, id, "", compact)
-
 
 
 def _valid_id(raw: msgspec.Raw | None) -> bytes | None:
@@ -225,23 +230,27 @@ def _valid_id(raw: msgspec.Raw | None) -> bytes | None:
     raise InvalidMessage('"id" must be a string or an integer')
 
 
-def _is_compact(raw: bytes, members: Members, id: bytes | None) -> bool:  # noqa: A002
+def _is_compact(raw: bytes | msgspec.Raw, members: Members, id: bytes | None) -> bool:
     """Tell whether the object has no white space between its members; refuse duplicate keys on the way.
 
     Without white space the length of the text follows from the members, so the common case costs a sum.
     """
-    size = 1 + len(members) + 3 * len(members) if members else 2
+    size = 1 + 4 * len(members) if members else 2
     for key, value in members.items():
-        size += len(key) + len(memoryview(value))  # type: ignore[arg-type]
-    if size == len(raw):
+        size += len(key) + _size(value)
+    if size == _size(raw):
         return True
     try:
-        keys = json.loads(raw, object_pairs_hook=_keys, parse_int=str, parse_float=str)
+        keys = json.loads(bytes(raw), object_pairs_hook=_keys, parse_int=str, parse_float=str)
     except RecursionError:
         raise InvalidMessage("the JSON is nested too deeply", PARSE_ERROR, id) from None
     if len(keys) != len(members):
         raise InvalidMessage("a key comes twice in one object", INVALID_REQUEST, id)
     return False
+
+
+def _size(raw: bytes | msgspec.Raw) -> int:
+    return memoryview(raw).nbytes
 
 
 def _keys(pairs: list[tuple[str, object]]) -> list[str]:
@@ -251,13 +260,14 @@ def _keys(pairs: list[tuple[str, object]]) -> list[str]:
 def _splice(raw: bytes, members: Members, compact: bool, key: str, value: bytes) -> bytes:
     if not compact:
         parts = [
-            msgspec.json.encode(name) + b":" + (value if name == key else bytes(old)) for name, old in members.items()
+            msgspec.json.encode(name) + b":" + (value if name == key else bytes(old))
+            for name, old in members.items()
         ]
         return b"{" + b",".join(parts) + b"}"
     start = 1
     for name, old in members.items():
         start += len(name) + 3
-        size = len(memoryview(old))  # type: ignore[arg-type]
+        size = _size(old)
         if name == key:
             return b"".join((raw[:start], value, raw[start + size :]))
         start += size + 1

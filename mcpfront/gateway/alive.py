@@ -1,0 +1,50 @@
+"""One timer that keeps every open stream and every long call alive."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from twisted.internet.defer import Deferred
+
+from mcpfront.gateway.streams import EventStream
+
+INTERVAL: Final = 15.0
+"""Seconds between two comments on a stream, below the idle limits of common proxies."""
+
+
+class Living(Protocol):
+    """What wants a sign of life now and then."""
+
+    def keep_alive(self) -> None:
+        """Give a sign of life."""
+
+
+class KeepAlive:
+    """Everything that wants a sign of life; ``tick`` is called every ``INTERVAL`` seconds."""
+
+    def __init__(self) -> None:
+        self._living: set[Living] = set()
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    def add(self, living: Living) -> None:
+        """Begin to keep something alive."""
+        self._living.add(living)
+
+    def discard(self, living: Living) -> None:
+        """Stop it."""
+        self._living.discard(living)
+
+    def tick(self) -> None:
+        """Give every sign of life once."""
+        for living in list(self._living):
+            living.keep_alive()
+
+    async def until(self, stream: EventStream, ended: Deferred[None]) -> None:
+        """Keep a stream alive until its answer has ended."""
+        self.add(stream)
+        try:
+            await ended
+        finally:
+            self.discard(stream)
