@@ -10,6 +10,8 @@ from mcpfront.errors import (
     INVALID_PARAMS,
     HandshakeRefused,
     McpfrontError,
+    TooManyRequests,
+    Unavailable,
     jsonrpc_error,
     to_jsonrpc,
 )
@@ -35,6 +37,10 @@ async def call(
 
     Returns:
         The JSON-RPC response with the client's id: the server's own, or an error that says what happened.
+
+    Raises:
+        TooManyRequests: the caller may start no more processes.
+        Unavailable: the session or the gateway has ended.
     """
     policy = session.server.policy
     try:
@@ -45,6 +51,8 @@ async def call(
                 return _unknown_tool(message, name)
         connection = session.connection or await session.connect(mcp.initialize_params(revision))
         answer = await connection.request(message, outlet.message)
+    except (TooManyRequests, Unavailable):
+        raise
     except McpfrontError as error:
         record.failed(error)
         return to_jsonrpc(error, message.id)
@@ -65,9 +73,9 @@ async def initialize(session: Session, message: Message, record: Record) -> tupl
     except HandshakeRefused as error:
         record.failed(error)
         return b'{"jsonrpc":"2.0","id":' + id + b',"error":' + error.error + b"}", False
+    except (TooManyRequests, Unavailable):
+        raise
     except McpfrontError as error:
-        if error.status in {429, 503}:
-            raise
         record.failed(error)
         return to_jsonrpc(error, message.id), False
     return response(id, connection.result), True

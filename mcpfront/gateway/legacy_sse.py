@@ -97,13 +97,13 @@ class LegacySse:
         answer.addBoth(self._finish, session, outlet)
 
     async def _answer(self, session: Session, message: Message, outlet: SseOutlet, record: Record) -> None:
-        if message.method == mcp.INITIALIZE:
-            try:
+        try:
+            if message.method == mcp.INITIALIZE:
                 answer, _ = await dispatch.initialize(session, message, record)
-            except McpfrontError as error:
-                answer = to_jsonrpc(error, message.id)
-        else:
-            answer = await dispatch.call(session, message, outlet, record)
+            else:
+                answer = await dispatch.call(session, message, outlet, record)
+        except McpfrontError as error:
+            answer = to_jsonrpc(error, message.id)
         session.send(answer)
 
     def _finish(self, result: object, session: Session, outlet: SseOutlet) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, gatherResults
 
 from mcpfront.authn.base import Principal
-from mcpfront.errors import BadRequest, InvalidMessage, NotFound, to_jsonrpc
+from mcpfront.errors import BadRequest, InvalidMessage, McpfrontError, NotFound, to_jsonrpc
 from mcpfront.gateway import dispatch
 from mcpfront.gateway.alive import KeepAlive
 from mcpfront.gateway.calls import CallOutlet
@@ -164,20 +164,23 @@ class Streamable:
         session = self._session_for(post)
         outlet = self._outlet(session, post, [], len(answered))
         try:
-            await gatherResults(
-                [self._answer(session, m, outlet, post) for m in answered], consumeErrors=True
-            )
+            answers = [Deferred.fromCoroutine(self._answer(session, m, outlet, post)) for m in answered]
+            await gatherResults(answers, consumeErrors=True)
         finally:
             self._done(session, outlet)
             self._end_if_nobodys(session, post)
 
-    def _answer(
+    async def _answer(
         self, session: Session, message: Message | bytes, outlet: CallOutlet, post: Post
-    ) -> Deferred[None]:
+    ) -> None:
         if isinstance(message, bytes):
-            return succeed(outlet.respond(message))
-        answer = Deferred.fromCoroutine(dispatch.call(session, message, outlet, post.record, mcp.BATCHES))
-        return answer.addCallback(outlet.respond)
+            outlet.respond(message)
+            return
+        try:
+            answer = await dispatch.call(session, message, outlet, post.record, mcp.BATCHES)
+        except McpfrontError as error:
+            answer = to_jsonrpc(error, message.id)
+        outlet.respond(answer)
 
     # Sessions
 
