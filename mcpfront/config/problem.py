@@ -65,3 +65,43 @@ def _key(key: str) -> str:
 
 
 _LONGEST_KEY = 80
+
+
+class Findings:
+    """Collects problems, so that all of them are told at once.
+
+    Attributes:
+        problems: what was found so far.
+        given: the paths of keys that the file has.
+        refused: the paths of values that could not be read; rules across keys leave them alone.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.given: set[Path] = set()
+        self.refused: set[Path] = set()
+
+    def error(self, path: Path, message: str) -> None:
+        """Report what stops the gateway."""
+        self._add(path, message, "error")
+
+    def warning(self, path: Path, message: str) -> None:
+        """Report what is probably a mistake; validation fails, the gateway starts."""
+        self._add(path, message, "warning")
+
+    def note(self, path: Path, message: str) -> None:
+        """Report what the operator should know; nothing fails."""
+        self._add(path, message, "note")
+
+    @property
+    def fatal(self) -> bool:
+        """Whether an error was found."""
+        return any(problem.severity == "error" for problem in self.problems)
+
+    def sorted(self) -> list[Problem]:
+        """Return the problems, errors first, then by path."""
+        order = {"error": 0, "warning": 1, "note": 2}
+        return sorted(self.problems, key=lambda problem: (order[problem.severity], problem.path))
+
+    def _add(self, path: Path, message: str, severity: Severity) -> None:
+        self.problems.append(Problem(render_path(path), message, severity))
