@@ -49,7 +49,7 @@ class DemoTests(SynchronousTestCase):
         """Return the messages written after a count."""
         return [json.loads(line) for line in self.lines[before:]]
 
-    def ask(self, method: str, params: object = None, id: object = 1) -> dict:  # noqa: A002
+    def ask(self, method: str, params: object = None, id: object = 1) -> dict:
         """Send a request and return its one answer."""
         (answer,) = self.say({"jsonrpc": "2.0", "id": id, "method": method, "params": params or {}})
         self.assertEqual(answer["id"], id)
@@ -59,7 +59,7 @@ class DemoTests(SynchronousTestCase):
         """Do the handshake."""
         return self.ask("initialize", {"protocolVersion": revision, "capabilities": capabilities or {}})
 
-    def call(self, name: str, arguments: object, id: object = 7, **params: object) -> list:  # noqa: A002
+    def call(self, name: str, arguments: object, id: object = 7, **params: object) -> list:
         """Call a tool; return what came at once."""
         params = {"name": name, "arguments": arguments, **params}
         return self.say({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
@@ -298,7 +298,7 @@ class DemoTests(SynchronousTestCase):
         server.receive(json.dumps(value).encode())
 
     @given(method=METHODS, params=JSON, arguments=JSON, id=st.integers() | st.text())
-    def test_any_params(self, method: str, params: object, arguments: object, id: object) -> None:  # noqa: A002
+    def test_any_params(self, method: str, params: object, arguments: object, id: object) -> None:
         """A request with any params gets at most one answer at once, and it carries its id."""
         lines: list[str] = []
         server = Server(lines.append, self.clock.seconds)

@@ -84,7 +84,7 @@ def problem(message: Any) -> str:
     return ""
 
 
-def error_response(id: str | int | None, code: int, message: str) -> Json:  # noqa: A002
+def error_response(id: str | int | None, code: int, message: str) -> Json:
     """Make an error response; ``id`` is None where the request's is unknown."""
     return {"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}
 

@@ -128,7 +128,7 @@ class Server:
             self._request(message, reply, batch)
 
     def _request(self, message: Json, reply: Reply, batch: Batch | None) -> None:
-        id = message["id"]  # noqa: A001
+        id = message["id"]
         try:
             result = self._dispatch(message, reply)
         except RpcError as error:
@@ -170,7 +170,7 @@ class Server:
         self._level = LEVELS.index(params["level"])
         return {}
 
-    def _call(self, id: str | int, params: Json, reply: Reply) -> None:  # noqa: A002
+    def _call(self, id: str | int, params: Json, reply: Reply) -> None:
         name, arguments = params.get("name"), params.get("arguments", {})
         if not isinstance(name, str) or name not in catalog.TOOLS:
             raise RpcError(INVALID_PARAMS, "there is no such tool")
@@ -223,7 +223,7 @@ class Server:
     def _notified(self, method: str, params: Any) -> None:
         if method != "notifications/cancelled" or not isinstance(params, dict):
             return
-        id = params.get("requestId")  # noqa: A001
+        id = params.get("requestId")
         call = self._calls.get(id) if isinstance(id, (str, int)) else None
         if call is None:
             return
