@@ -128,7 +128,7 @@ class Server:
             self._request(message, reply, batch)
 
     def _request(self, message: Json, reply: Reply, batch: Batch | None) -> None:
-        id = message["id"]
+        id = message["id"]  # noqa: A001
         try:
             result = self._dispatch(message, reply)
         except RpcError as error:
@@ -223,7 +223,7 @@ class Server:
     def _notified(self, method: str, params: Any) -> None:
         if method != "notifications/cancelled" or not isinstance(params, dict):
             return
-        id = params.get("requestId")
+        id = params.get("requestId")  # noqa: A001
         call = self._calls.get(id) if isinstance(id, (str, int)) else None
         if call is None:
             return
