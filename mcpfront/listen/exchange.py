@@ -94,4 +94,4 @@ class Exchange(Protocol):
         """Begin an answer that is written bit by bit; the head is sent at once."""
 
     def when_gone(self, callback: Callable[[], object]) -> None:
-        """Call ``callback()`` once if the client leaves before the answer is complete; at once if it has left."""
+        """Call back once if the client leaves before the answer is complete; at once if it has left."""
