@@ -19,6 +19,9 @@ Text = Annotated[str, Meta(extra={"form": "text"})]
 NonemptyText = Annotated[Text, Meta(extra={"nonempty": True})]
 Nonempty = Annotated[str, Meta(extra={"nonempty": True})]
 
+Pattern = Annotated[str, Meta(extra={"pattern": True})]
+"""A regular expression, in which a dollar sign is no mistake."""
+
 Duration = Annotated[float, Meta(extra={"form": "duration"}, ge=0)]
 """Seconds; a Go duration string in the file."""
 

@@ -11,6 +11,7 @@ from mcpfront.config.keys import (
     EnvSecret,
     NonemptyText,
     NotNull,
+    Pattern,
     PositiveDuration,
     Section,
     Text,
@@ -107,7 +108,7 @@ class UserAuthentication(Section, frozen=True, kw_only=True):
     display_name: str = ""
     instructions: str = ""
     help_url: str = ""
-    validation: str = ""
+    validation: Pattern = ""
     client_id: Text = ""
     client_secret: AdvisedEnvSecret | None = None
     authorization_url: str = ""

@@ -93,6 +93,10 @@ class Findings:
         """Report what the operator should know; nothing fails."""
         self._add(path, message, "note")
 
+    def sound(self, path: Path) -> bool:
+        """Tell whether nothing was refused at a path or below it."""
+        return not any(refused[: len(path)] == path for refused in self.refused)
+
     @property
     def fatal(self) -> bool:
         """Whether an error was found."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from msgspec import inspect
 
@@ -98,19 +98,19 @@ class _Reader:
             self._findings.refused.add(path)
             raise
 
-    def _refuse(self, path: Path, message: str) -> NoReturn:
+    def _refuse(self, path: Path, message: str) -> RefusedError:
         self._findings.error(path, message)
-        raise RefusedError
+        return RefusedError()
 
     def _want(self, type_: type, words: str, value: object, path: Path) -> None:
         if type(value) is not type_:
-            self._refuse(path, f"must be {words}, found {kind_of(value)}")
+            raise self._refuse(path, f"must be {words}, found {kind_of(value)}")
 
     # containers
 
     def _struct(self, kind: inspect.StructType, value: object, path: Path, rules: Rules) -> Any:  # noqa: ARG002
         if not isinstance(value, Object):
-            self._refuse(path, f"must be an object, found {kind_of(value)}")
+            raise self._refuse(path, f"must be an object, found {kind_of(value)}")
         fields = {field.encode_name: field for field in kind.fields if not is_internal(field)}
         found = self._match_keys(kind.cls.__name__, list(fields), value, path)
         values = {
@@ -125,6 +125,7 @@ class _Reader:
             if rules.get("null") is False:
                 self._findings.error(path, "must not be null; remove the key, or give it a value")
                 self._findings.refused.add(path)
+                self._findings.given.add(path)
             value = _ABSENT
         if value is not _ABSENT:
             self._findings.given.add(path)
@@ -165,12 +166,12 @@ class _Reader:
 
     def _list(self, kind: inspect.ListType, value: object, path: Path, rules: Rules) -> list[Any]:
         if not isinstance(value, list):
-            self._refuse(path, f"must be an array, found {kind_of(value)}")
+            raise self._refuse(path, f"must be an array, found {kind_of(value)}")
         return [item for _, item in self._items(kind.item_type, enumerate(value), path, rules)]
 
     def _dict(self, kind: inspect.DictType, value: object, path: Path, rules: Rules) -> dict[str, Any]:
         if not isinstance(value, Object):
-            self._refuse(path, f"must be an object, found {kind_of(value)}")
+            raise self._refuse(path, f"must be an object, found {kind_of(value)}")
         return dict(self._items(kind.value_type, value.items(), path, rules))
 
     def _items(self, kind: inspect.Type, items: Any, path: Path, rules: Rules) -> list[tuple[Any, Any]]:
@@ -203,29 +204,29 @@ class _Reader:
     def _integer(self, kind: inspect.IntType, value: object, path: Path, rules: Rules) -> int:  # noqa: ARG002
         if type(value) is not int:
             found = "another number" if type(value) is float else kind_of(value)
-            self._refuse(path, f"must be an integer, found {found}")
+            raise self._refuse(path, f"must be an integer, found {found}")
         if (kind.ge is not None and value < kind.ge) or (kind.le is not None and value > kind.le):
-            self._refuse(path, f"must be an integer from {kind.ge} to {kind.le}")
+            raise self._refuse(path, f"must be an integer from {kind.ge} to {kind.le}")
         return value
 
     def _duration(self, kind: inspect.FloatType, value: object, path: Path, rules: Rules) -> Any:  # noqa: ARG002
         if not isinstance(value, str):
-            self._refuse(path, f'must be a duration in a string, such as "30s", found {kind_of(value)}')
+            raise self._refuse(path, f'must be a duration in a string, such as "30s", found {kind_of(value)}')
         if not value:
             return _ABSENT
         try:
             seconds = duration.parse(value)
         except ValueError as error:
-            self._refuse(path, str(error))
+            raise self._refuse(path, str(error)) from None
         if seconds < 0 or (seconds == 0 and rules.get("positive")):
             least = "more than zero" if rules.get("positive") else "zero or more"
-            self._refuse(path, f"must be a duration of {least}")
+            raise self._refuse(path, f"must be a duration of {least}")
         return _ABSENT if seconds == 0 and rules.get("zero") == "default" else seconds
 
     def _literal(self, kind: inspect.LiteralType, value: object, path: Path, rules: Rules) -> str:
         wanted = ", ".join(f'"{word}"' for word in kind.values if word)
         if not isinstance(value, str):
-            self._refuse(path, f"must be one of {wanted}, found {kind_of(value)}")
+            raise self._refuse(path, f"must be one of {wanted}, found {kind_of(value)}")
         if value in kind.values:
             return value
         if rules.get("fold") and value.lower() in kind.values:
@@ -233,7 +234,7 @@ class _Reader:
             return value.lower()
         close = get_close_matches(value.lower(), [str(word) for word in kind.values], 1)
         hint = f'; did you mean "{close[0]}"?' if close else ""
-        self._refuse(path, f"must be one of {wanted}, found another string{hint}")
+        raise self._refuse(path, f"must be one of {wanted}, found another string{hint}")
 
 
 def _anything(kind: inspect.AnyType, value: object, path: Path, rules: Rules) -> object:  # noqa: ARG001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from mcpfront.config.json_text import Object
 from mcpfront.config.problem import Findings, Path
@@ -53,7 +53,7 @@ class TextReader:
         """Read a string that can be no reference."""
         if not isinstance(value, str):
             hint = "; references are not read at this key" if _is_reference(value) else ""
-            self._refuse(path, f"must be a string, found {kind_of(value)}{hint}")
+            raise self._refuse(path, f"must be a string, found {kind_of(value)}{hint}")
         self._look_for_shell(value, path, rules)
         return self._sound(value, path, rules)
 
@@ -77,11 +77,13 @@ class TextReader:
         if isinstance(value, Object) and USER_TOKEN in value:
             self._report_extra(value, USER_TOKEN, path)
             return self._user_token(value[USER_TOKEN], path, rules)
-        self._refuse(path, f"must be {_wanted(rules)}, found {kind_of(value)}")
+        raise self._refuse(path, f"must be {_wanted(rules)}, found {kind_of(value)}")
 
     def _literal(self, text: str, path: Path, rules: Rules) -> str:
         if rules.get("env_only"):
-            self._refuse(path, f"must be {_wanted(rules)}, found a string; secrets do not belong in the file")
+            raise self._refuse(
+                path, f"must be {_wanted(rules)}, found a string; secrets do not belong in the file"
+            )
         if rules.get("env_advised") and text:
             self._findings.warning(path, 'stands in the file for all to read; write {"$env": "NAME"}')
         self._look_for_shell(text, path, rules)
@@ -89,9 +91,9 @@ class TextReader:
 
     def _user_token(self, text: object, path: Path, rules: Rules) -> tuple[str, bool]:
         if not rules.get("user_token", True):
-            self._refuse(path, f"must be {_wanted(rules)}; a user's token cannot be part of this value")
+            raise self._refuse(path, f"must be {_wanted(rules)}; a user's token cannot be part of this value")
         if not isinstance(text, str):
-            self._refuse(
+            raise self._refuse(
                 (*path, USER_TOKEN), f"must be a string with {PLACEHOLDER} in it, found {kind_of(text)}"
             )
         if PLACEHOLDER not in text:
@@ -101,25 +103,25 @@ class TextReader:
     def _resolve(self, name: object, path: Path) -> str:
         if not isinstance(name, str) or not name or "=" in name or "\0" in name:
             found = "another text" if isinstance(name, str) else kind_of(name)
-            self._refuse(path, f"must be the name of an environment variable, found {found}")
+            raise self._refuse(path, f"must be the name of an environment variable, found {found}")
         if self._environ is None:
             return Pending()
         value = self._environ.get(name, "")
         if not value:
             shown = name if _NAME.fullmatch(name) else "named here"
             state = "is empty" if name in self._environ else "is not set"
-            self._refuse(path, f"the environment variable {shown} {state}")
+            raise self._refuse(path, f"the environment variable {shown} {state}")
         return _unquote(value)
 
     def _sound(self, text: str, path: Path, rules: Rules) -> str:
         if isinstance(text, Pending):
             return text
         if "\0" in text:
-            self._refuse(path, "must not hold a NUL character")
+            raise self._refuse(path, "must not hold a NUL character")
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self._refuse(path, "must be UTF-8 text; the environment variable holds other bytes")
+            raise self._refuse(path, "must be UTF-8 text; the environment variable holds other bytes")
         if rules.get("nonempty") and not text:
-            self._refuse(path, "must not be empty")
+            raise self._refuse(path, "must not be empty")
         return text
 
     def _look_for_shell(self, text: str, path: Path, rules: Rules) -> None:
@@ -135,9 +137,9 @@ class TextReader:
             if extra != key:
                 self._findings.warning((*path, extra), f'is ignored beside "{key}"; remove it')
 
-    def _refuse(self, path: Path, message: str) -> NoReturn:
+    def _refuse(self, path: Path, message: str) -> RefusedError:
         self._findings.error(path, message)
-        raise RefusedError
+        return RefusedError()
 
 
 def _is_reference(value: object) -> bool:
