@@ -53,3 +53,12 @@ def _split_sign(text: str) -> tuple[int, str]:
     if text[:1] in {"+", "-"}:
         return (-1 if text[0] == "-" else 1), text[1:]
     return 1, text
+
+
+def render(seconds: float) -> str:
+    """Write a duration in the form that :func:`parse` reads, in whole units where they fit."""
+    for unit in ("h", "m", "s", "ms"):
+        count = Decimal(str(seconds)) / _UNITS[unit]
+        if count and count == count.to_integral_value():
+            return f"{int(count)}{unit}"
+    return f"{seconds:g}s" if seconds else "0"
