@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from mcpfront.listen.exchange import HeaderList, Peer, Stream, StreamListener
 from mcpfront.listen.limits import HttpLimits
+from mcpfront.listen.request_id import request_id
 from mcpfront.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class WebExchange:
         clock: IReactorTime,
         limits: HttpLimits,
     ) -> None:
+        self.id = request_id(request.requestHeaders.getRawHeaders(b"x-request-id"))
         self.method: bytes = request.method
         self.path: bytes = request.path
         self.query = query
@@ -124,6 +126,7 @@ class WebExchange:
             raise RuntimeError("an exchange is answered exactly once")
         self.status = status
         self._request.begin(status)
+        self.add_header(b"X-Request-Id", self.id.encode())
         for name, value in headers:
             self.add_header(name, value)
         return True

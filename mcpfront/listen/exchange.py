@@ -57,6 +57,7 @@ class Exchange(Protocol):
     """One HTTP request and the means to answer it, exactly once, by ``respond`` or ``stream``.
 
     Attributes:
+        id: names the request in the log and, as ``X-Request-Id``, in the answer.
         method: as sent, upper case.
         path: the raw path, percent-encoding kept, without the query.
         query: the raw query, empty when there is none.
@@ -68,6 +69,7 @@ class Exchange(Protocol):
         sent: bytes of body that were answered so far.
     """
 
+    id: str
     method: bytes
     path: bytes
     query: bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
@@ -12,7 +13,7 @@ from twisted.web import server
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 
-from mcpfront.errors import McpfrontError, to_json
+from mcpfront.errors import BadRequest, McpfrontError, to_json
 from mcpfront.listen.answer import WebExchange
 from mcpfront.listen.channel import GatewayChannel
 from mcpfront.listen.exchange import Exchange, HeaderList, Peer
@@ -68,7 +69,7 @@ class GatewayRequest(server.Request):
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, query = path.partition(b"?")
         self.exchange = self._make_exchange(query, site)
-        if not site.offer(self.exchange):
+        if not site.offer(self.exchange) and not _answer_odd_target(self.exchange):
             self.exchange = None
             super().requestReceived(command, path, version)
 
@@ -240,6 +241,21 @@ class GatewaySite(server.Site):
         """Drop every connection."""
         for channel in list(self._channels):
             channel.forceAbortClient()
+
+
+def _answer_odd_target(exchange: WebExchange) -> bool:
+    """Answer a target that resources cannot take: ``*`` and paths that are no UTF-8; tell whether it was one."""
+    if exchange.path == b"*" and exchange.method == b"OPTIONS":
+        exchange.respond(204, [(b"Allow", b"GET, HEAD, POST, DELETE, OPTIONS")], b"")
+        return True
+    try:
+        unquote_to_bytes(exchange.path).decode()
+    except UnicodeDecodeError:
+        _fail(exchange, BadRequest("the path is not UTF-8"))
+        return True
+    if exchange.path == b"*":
+        _fail(exchange, BadRequest("the request target * is for OPTIONS"))
+    return exchange.path == b"*"
 
 
 def _fail(exchange: WebExchange, error: McpfrontError) -> None:

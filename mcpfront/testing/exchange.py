@@ -103,6 +103,7 @@ class MemoryExchange:
         peer: Peer = _LOCAL,
         started: float = 0.0,
     ) -> None:
+        self.id = "request-1"
         self.method, self.path, self.query, self.body = method, path, query, body
         self.peer = peer
         self.gone = False
