@@ -10,6 +10,7 @@ from mcpfront.errors import (
     INVALID_PARAMS,
     HandshakeRefused,
     McpfrontError,
+    NotServed,
     TooManyRequests,
     Unavailable,
     jsonrpc_error,
@@ -51,7 +52,7 @@ async def call(
                 return _unknown_tool(message, name)
         connection = session.connection or await session.connect(mcp.initialize_params(revision))
         answer = await connection.request(message, outlet.message)
-    except (TooManyRequests, Unavailable):
+    except (NotServed, TooManyRequests, Unavailable):
         raise
     except McpfrontError as error:
         record.failed(error)
@@ -73,7 +74,7 @@ async def initialize(session: Session, message: Message, record: Record) -> tupl
     except HandshakeRefused as error:
         record.failed(error)
         return b'{"jsonrpc":"2.0","id":' + id + b',"error":' + error.error + b"}", False
-    except (TooManyRequests, Unavailable):
+    except (NotServed, TooManyRequests, Unavailable):
         raise
     except McpfrontError as error:
         record.failed(error)

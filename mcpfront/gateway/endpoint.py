@@ -93,8 +93,7 @@ class Endpoint:
     async def drain(self) -> None:
         """Take no more calls; return when those in flight have ended."""
         self.draining = True
-        if self._calls:
-            await DeferredList(list(self._calls), consumeErrors=True)
+        await DeferredList([*self._calls, *self._legacy.calls])
 
     async def _serve(self, exchange: Exchange, route: Route, record: Record) -> None:
         try:

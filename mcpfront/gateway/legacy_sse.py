@@ -48,6 +48,9 @@ class LegacySse:
         alive: keeps streams alive.
         base_url: the public URL of the gateway, without a trailing slash.
         on_error: takes the failure of a call that should not have failed.
+
+    Attributes:
+        calls: those in flight.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class LegacySse:
         self._alive = alive
         self._base_url = base_url
         self._on_error = on_error
+        self.calls: set[Deferred[None]] = set()
 
     async def get(self, server: Server, principal: Principal, exchange: Exchange, record: Record) -> None:
         """Open a session and its stream; returns when the client is gone."""
@@ -94,7 +98,8 @@ class LegacySse:
         outlet = SseOutlet(session)
         session.begin(outlet)
         answer = Deferred.fromCoroutine(self._answer(session, message, outlet, record))
-        answer.addBoth(self._finish, session, outlet)
+        self.calls.add(answer)
+        answer.addBoth(self._finish, answer, session, outlet)
 
     async def _answer(self, session: Session, message: Message, outlet: SseOutlet, record: Record) -> None:
         try:
@@ -106,7 +111,8 @@ class LegacySse:
             answer = to_jsonrpc(error, message.id)
         session.send(answer)
 
-    def _finish(self, result: object, session: Session, outlet: SseOutlet) -> None:
+    def _finish(self, result: object, answer: Deferred[None], session: Session, outlet: SseOutlet) -> None:
+        self.calls.discard(answer)
         session.end(outlet)
         if result is not None:
             self._on_error(result)

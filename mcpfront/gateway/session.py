@@ -39,9 +39,17 @@ class Outlet(Protocol):
 class Bounds(Protocol):
     """The limits of the config that a session obeys."""
 
-    replay_bytes: int
-    replay_events: int
-    stream_buffer: int
+    @property
+    def replay_bytes(self) -> int:
+        """Bytes kept for replay."""
+
+    @property
+    def replay_events(self) -> int:
+        """Events kept for replay."""
+
+    @property
+    def stream_buffer(self) -> int:
+        """Bytes that may wait for a slow client."""
 
 
 class Session:

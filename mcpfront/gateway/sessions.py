@@ -24,9 +24,17 @@ Key = tuple[str, str, str]
 class SessionLimits(Protocol):
     """The ``proxy.sessions`` block of the config."""
 
-    timeout: float
-    max_per_user: int
-    max_total: int
+    @property
+    def timeout(self) -> float:
+        """Idle seconds before a session ends."""
+
+    @property
+    def max_per_user(self) -> int:
+        """Sessions of one caller at one server; 0 is unlimited."""
+
+    @property
+    def max_total(self) -> int:
+        """Sessions of everybody."""
 
 
 class SessionTable:
