@@ -51,7 +51,7 @@ class Asks:
         """Take out the request that the client answers; None when there is none."""
         return self._open.pop(minted or b"", None)
 
-    def find(self, peer: Peer, id: bytes) -> tuple[bytes, Ask] | None:  # noqa: A002
+    def find(self, peer: Peer, id: bytes) -> tuple[bytes, Ask] | None:
         """Return a process's request and its id for the client."""
         for minted, ask in self._open.items():
             if ask.peer is peer and key(ask.id) == key(id):

@@ -14,7 +14,7 @@ OnMessage = Callable[[Message], None]
 class Connection(Protocol):
     """One initialised conversation with a server, owned by one session.
 
-    Ids and progress tokens are mapped inside: what goes in carries the client's, what comes out carries them again.
+    Ids and progress tokens are mapped inside: what goes in carries the client's, and so does what comes out.
     Ids of the server's own requests are minted by the connection and valid for this session alone.
 
     Attributes:
@@ -30,19 +30,20 @@ class Connection(Protocol):
 
         Args:
             message: a request of the client, any method but ``initialize``.
-            on_message: takes what belongs to this call before its response: progress by its token; requests and log
-                messages of the server when no other call of the session is in flight.
+            on_message: takes what belongs to this call before its response: progress by its token; requests
+                and log messages of the server when no other call of the session is in flight.
 
         Returns:
             The response, result or error, as the server wrote it, with the client's id.
 
         Raises:
             UpstreamError: the server died, could not be restarted or did not answer in time.
-            Cancelled: never; cancelling the Deferred of this coroutine tells the server ``notifications/cancelled``.
+            CancelledError: to whoever cancels the Deferred of this coroutine; the server is told
+                ``notifications/cancelled``.
         """
 
     def notify(self, message: Message) -> None:
-        """Pass on a notification of the client; ``notifications/cancelled`` finds its call by the client's id."""
+        """Pass on a notification; ``notifications/cancelled`` finds its call by the client's id."""
 
     def respond(self, message: Message) -> None:
         """Pass on the client's response to a request of the server; an answer to nothing is dropped."""

@@ -82,7 +82,8 @@ class Seats:
         if not self._budget.take():
             self._uncount(holder)
             raise TooManyRequests(
-                f"the gateway runs {self._budget.max_total} server processes (sessions.maxTotal); try again later",
+                f"the gateway runs {self._budget.max_total} server processes (sessions.maxTotal); "
+                "try again later",
                 headers=RETRY_AFTER,
             )
         return Seat(self, holder)

@@ -1,4 +1,4 @@
-"""One call in flight at a server: whose it is, by which names each side knows it, and how long it may take."""
+"""One call in flight at a server: by which names each side knows it, and how long it may take."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Call:
 
     @property
     def sent_token(self) -> bytes | None:
-        """The progress token as the server knows it: the client's own, or the call's id where that is unique only here."""
+        """The progress token as the server knows it: the client's, or the call's id where several choose."""
         if self.token is None:
             return None
         return self.id if self.rewritten else key(self.token)

@@ -1,4 +1,4 @@
-"""One session's side of a stdio server: its calls, what the server asks of it, and what it has yet to hear."""
+"""One session's side of a stdio server: its calls, what the server asks of it, what it has yet to hear."""
 
 from __future__ import annotations
 
@@ -95,15 +95,15 @@ class StdioConnection:
             return call.on_message or self.deliver
         return self.deliver
 
-    def find(self, id: bytes | None) -> Call | None:  # noqa: A002
+    def find(self, id: bytes | None) -> Call | None:
         """Return the call in flight with the client's id, raw JSON."""
         return None if id is None else self.calls.get(key(id))
 
-    def began(self, id: bytes, call: Call) -> None:  # noqa: A002
+    def began(self, id: bytes, call: Call) -> None:
         """Note a call in flight."""
         self.calls[key(id)] = call
 
-    def ended(self, id: bytes, call: Call) -> None:  # noqa: A002
+    def ended(self, id: bytes, call: Call) -> None:
         """Forget a call."""
         if self.calls.get(key(id)) is call:
             del self.calls[key(id)]

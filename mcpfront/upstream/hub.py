@@ -1,3 +1,4 @@
+# ruff: noqa: B027 - some hooks do nothing by default
 """One server process and the sessions it serves: whose call, whose answer, who hears what.
 
 :class:`Hub` holds what is common. The kinds differ in whom the server's own messages reach: one session
@@ -6,6 +7,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -37,7 +39,7 @@ class MakeRunner(Protocol):
         """Make one that will initialize its process with ``params``."""
 
 
-class Hub:
+class Hub(ABC):
     """A process and its sessions.
 
     Args:
@@ -51,11 +53,14 @@ class Hub:
 
     Attributes:
         shared: whether several sessions may use the process.
+        relays: whether notifications of the sessions reach the server.
         runner: keeps the process.
         members: the sessions.
+        spare: whether the process waits for its first session.
     """
 
     shared = True
+    relays = True
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class Hub:
     ) -> None:
         self.runner = make_runner(self, params)
         self.seat = seat
+        self.spare = False
         self.members: list[StdioConnection] = []
         self.clock = clock
         self.log = log
@@ -127,7 +133,7 @@ class Hub:
             self._cancel(peer, member, message)
         elif message.method == mcp.INITIALIZED:
             self.initialized(peer, message)
-        elif self.passes(message):
+        elif self.relays:
             peer.send(message.raw)
 
     async def leave(self, member: StdioConnection) -> None:
@@ -166,6 +172,8 @@ class Hub:
         """Forget what the process had asked."""
         for member in self.members:
             member.asks.drop(peer)
+        if self.spare:
+            self.over(self)
 
     # In what the kinds differ
 
@@ -179,26 +187,22 @@ class Hub:
         self._subscriptions.remove(member, uri)
         return b"{}"
 
-    def passes(self, message: Message) -> bool:
-        """Tell whether a notification of a member reaches the server."""
-        return True
-
     def initialized(self, peer: Peer, message: Message) -> None:
         """Take a client's ``notifications/initialized``; the process has had its own."""
 
+    @abstractmethod
     def server_request(self, peer: Peer, message: Message) -> None:
         """Take a request of the server."""
-        raise AssertionError
 
+    @abstractmethod
     def server_notification(self, peer: Peer, message: Message) -> None:
         """Take a notification of the server."""
-        raise AssertionError
 
-    def began(self, member: StdioConnection, id: bytes, call: Call) -> None:  # noqa: A002
+    def began(self, member: StdioConnection, id: bytes, call: Call) -> None:
         """Note a call in flight."""
         member.began(id, call)
 
-    def ended(self, member: StdioConnection, id: bytes, call: Call) -> None:  # noqa: A002
+    def ended(self, member: StdioConnection, id: bytes, call: Call) -> None:
         """Forget a call."""
         member.ended(id, call)
 
@@ -212,7 +216,7 @@ class Hub:
         sink = member.sink()
         sink(jsonrpc.parse(message.with_id(member.asks.add(peer, message, sink))))
 
-    def refuse(self, peer: Peer, id: bytes | None, why: str, code: int = CONNECTION_CLOSED) -> None:  # noqa: A002
+    def refuse(self, peer: Peer, id: bytes | None, why: str, code: int = CONNECTION_CLOSED) -> None:
         """Answer a request of the server with an error."""
         peer.send(jsonrpc_error(id, code, why))
 
@@ -282,4 +286,4 @@ class Hub:
 
     def _ask_aside(self, peer: Peer, method: str, params: bytes) -> None:
         asked = peer.ask(method, params, REPLAY_TIMEOUT)
-        asked.addErrback(lambda failure: self.log.info("request of the gateway failed", method=method))
+        asked.addErrback(lambda _: self.log.info("request of the gateway failed", method=method))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall
+from typing_extensions import override
 
 from mcpfront.errors import METHOD_NOT_FOUND
 from mcpfront.protocol import jsonrpc
@@ -35,28 +36,29 @@ class SessionHub(Hub):
     """
 
     shared = False
-    spare = False
     _paused = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._early: list[tuple[Peer, Message]] = []
         super().__init__(*args, **kwargs)
 
+    @override
     def join(self, params: bytes) -> StdioConnection:
         """Give the process to the session."""
         member = super().join(params)
-        self.runner.params = params
         early, self._early = self._early, []
         for peer, message in early:
             self.receive(peer, message)
         return member
 
+    @override
     async def leave(self, member: StdioConnection) -> None:
         """End the session and its process; waits until it is gone."""
         await super().leave(member)
         self.over(self)
         await self.runner.stop()
 
+    @override
     def started(self, peer: Peer, again: bool) -> None:
         """Leave the end of a first handshake to the client, so that it goes through untouched."""
         if self.spare or again:
@@ -64,16 +66,19 @@ class SessionHub(Hub):
         if self._paused:
             peer.child.pause()
 
+    @override
     def initialized(self, peer: Peer, message: Message) -> None:
         """Pass on the client's own ``notifications/initialized``, unless the process has had one."""
         if not peer.initialized:
             peer.initialized = True
             peer.send(message.raw)
 
+    @override
     def answer_locally(self, member: StdioConnection, message: Message) -> bytes | None:
         """Answer nothing."""
         return None
 
+    @override
     def server_request(self, peer: Peer, message: Message) -> None:
         """Let the session answer."""
         if self.members:
@@ -83,6 +88,7 @@ class SessionHub(Hub):
         else:
             self._keep(peer, message)
 
+    @override
     def server_notification(self, peer: Peer, message: Message) -> None:
         """Tell the session."""
         if not self.members:
@@ -92,17 +98,20 @@ class SessionHub(Hub):
         else:
             self.members[0].deliver(message)
 
+    @override
     def died(self, peer: Peer) -> None:
         """Forget what the process had said."""
         self._early.clear()
         super().died(peer)
 
+    @override
     def pause(self) -> None:
         """Stop reading."""
         self._paused = True
         if self.runner.current is not None:
             self.runner.current.child.pause()
 
+    @override
     def resume(self) -> None:
         """Read on."""
         self._paused = False
@@ -125,11 +134,13 @@ class UserHub(Hub):
         self._latest: StdioConnection | None = None
         self._idle: IDelayedCall | None = None
 
+    @override
     def join(self, params: bytes) -> StdioConnection:
         """Add a session of the user."""
         self._end_idle()
         return super().join(params)
 
+    @override
     async def leave(self, member: StdioConnection) -> None:
         """End a session; the process outlives the last one for a while."""
         await super().leave(member)
@@ -139,21 +150,25 @@ class UserHub(Hub):
             self._end_idle()
             self._idle = self.clock.callLater(IDLE, self.over, self)
 
+    @override
     async def close(self, hurry: bool = False) -> None:
         """End the process."""
         self._end_idle()
         await super().close(hurry)
 
-    def began(self, member: StdioConnection, id: bytes, call: Call) -> None:  # noqa: A002
+    @override
+    def began(self, member: StdioConnection, id: bytes, call: Call) -> None:
         """Note who is at work."""
         super().began(member, id, call)
         self._latest = self._working[call] = member
 
-    def ended(self, member: StdioConnection, id: bytes, call: Call) -> None:  # noqa: A002
+    @override
+    def ended(self, member: StdioConnection, id: bytes, call: Call) -> None:
         """Note who is at work no longer."""
         super().ended(member, id, call)
         self._working.pop(call, None)
 
+    @override
     def server_request(self, peer: Peer, message: Message) -> None:
         """Let the session of the latest call answer, if its client can."""
         member = self._at_work()
@@ -167,6 +182,7 @@ class UserHub(Hub):
         else:
             self.ask(peer, member, message)
 
+    @override
     def server_notification(self, peer: Peer, message: Message) -> None:
         """Tell every session, or those that it concerns."""
         if message.method == UPDATED:
@@ -187,18 +203,21 @@ class UserHub(Hub):
 
 
 class SharedHub(Hub):
-    """A process of everybody: nothing of one session reaches another, and nobody answers for all."""
+    """A process of everybody: nothing of one session reaches another, and nobody answers for all.
 
+    Notifications of the sessions do not reach the server: it could not know whose they are.
+    """
+
+    relays = False
+
+    @override
     def answer_locally(self, member: StdioConnection, message: Message) -> bytes | None:
         """Answer what would change the process for the others."""
         if message.method == "logging/setLevel":
             return b"{}"
         return super().answer_locally(member, message)
 
-    def passes(self, message: Message) -> bool:
-        """Let no notification pass: the server could not know whose it is."""
-        return False
-
+    @override
     def server_request(self, peer: Peer, message: Message) -> None:
         """Answer that nobody does."""
         if message.method == "ping":
@@ -207,6 +226,7 @@ class SharedHub(Hub):
             text = f"{message.method} is not answered where one process serves everybody"
             self.refuse(peer, message.id, text, METHOD_NOT_FOUND)
 
+    @override
     def server_notification(self, peer: Peer, message: Message) -> None:
         """Tell what is the same for everybody; the rest could be about somebody else."""
         if message.method == UPDATED:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from mcpfront.errors import HandshakeFailed
@@ -68,37 +69,38 @@ def tool(name: str) -> str | None:
 def _refuse_user_token(settings: StdioSettings) -> None:
     if needs_user_token(settings):
         raise HandshakeFailed(
-            f"the server '{settings.name}' needs a personal token of its user, which this version cannot supply"
+            f"the server '{settings.name}' needs a personal token of its user, "
+            "which this version cannot supply"
         )
 
 
 def _program(settings: StdioSettings, env: Mapping[str, str]) -> str:
     command = settings.command
     if settings.cwd is not None:
-        if not os.path.isdir(settings.cwd):
+        if not Path(settings.cwd).is_dir():
             raise HandshakeFailed(f"the server '{settings.name}' cannot start: its directory does not exist")
         if "/" in command:
-            command = os.path.join(settings.cwd, command)
+            command = str(Path(settings.cwd) / command)
     found = shutil.which(command, path=env["PATH"])
     if found is None:
         raise HandshakeFailed(
             f"the server '{settings.name}' cannot start: the command '{settings.command}' was not found"
         )
-    return os.path.abspath(found)
+    return str(Path(found).absolute())
 
 
 def _prefix(settings: StdioSettings) -> list[str]:
     """Return what the program is started through.
 
-    ``setsid`` gives it a group that can be signalled whole; ``setpriv`` ends it should the gateway be killed; ``env``
-    changes the directory, since asking Twisted to do it means a fork of the whole gateway.
+    ``setsid`` gives it a group that can be signalled whole; ``setpriv`` ends it should the gateway be killed;
+    ``env`` changes the directory, since asking Twisted to do it means a fork of the whole gateway.
     """
     setsid = tool("setsid")
     if setsid is None:
         raise HandshakeFailed("servers cannot be started: the program 'setsid' (util-linux) is not installed")
     setpriv, env = tool("setpriv"), tool("env")
     prefix = [setsid]
-    if setpriv is not None and "busybox" not in os.path.realpath(setpriv):
+    if setpriv is not None and "busybox" not in str(Path(setpriv).resolve()):
         prefix += [setpriv, "--pdeathsig", "KILL", "--"]
     if settings.cwd is not None:
         prefix = [env or "/usr/bin/env", f"--chdir={settings.cwd}", *prefix]

@@ -1,6 +1,6 @@
 """How a child process ends: asked by the end of its input, told by TERM, forced by KILL.
 
-The machine knows no process: it acts through :class:`Hands` and is told what happens, so it is driven without one.
+The machine knows no process: it acts through :class:`Hands` and is told what happens.
 
 Source: MCP transports, "stdio", shutdown: close the input, wait, SIGTERM, wait, SIGKILL.
 """
@@ -113,7 +113,7 @@ def make_machine() -> Callable[[Core], Life]:
         core.hands.close_stdin()
 
     @stopping.upon(Life.stop).loop()
-    def ask_faster(life: Life, core: Core, hurry: bool) -> None:
+    def ask_faster(_: Life, core: Core, hurry: bool) -> None:
         core.hurry(hurry)
         core.shorten(core.patience.eof)
 
@@ -123,7 +123,7 @@ def make_machine() -> Callable[[Core], Life]:
         core.hands.signal_group(signal.SIGTERM)
 
     @terminating.upon(Life.stop).loop()
-    def tell_faster(life: Life, core: Core, hurry: bool) -> None:
+    def tell_faster(_: Life, core: Core, hurry: bool) -> None:
         core.hurry(hurry)
         core.shorten(core.patience.term)
 
@@ -133,19 +133,19 @@ def make_machine() -> Callable[[Core], Life]:
         core.hands.signal_group(signal.SIGKILL)
 
     @killing.upon(Life.stop).loop()
-    def force_faster(life: Life, core: Core, hurry: bool) -> None:
+    def force_faster(_: Life, core: Core, hurry: bool) -> None:
         core.hurry(hurry)
         core.shorten(core.patience.kill)
 
     @killing.upon(Life.patience_over).to(gone)
-    def let_go(life: Life, core: Core) -> None:
+    def let_go(_: Life, core: Core) -> None:
         core.rest()
         core.hands.give_up()
 
     for state in (running, stopping, terminating, killing):
 
         @state.upon(Life.exited).to(gone)
-        def finish(life: Life, core: Core) -> None:
+        def finish(_: Life, core: Core) -> None:
             core.rest()
 
     return builder.build()

@@ -12,7 +12,7 @@ from mcpfront.protocol.jsonrpc import Message
 def messages_of(line: bytes) -> list[Message]:
     """Parse a line: one message, or a batch of them (MCP 2025-03-26).
 
-    Bytes that are no UTF-8 become U+FFFD: programs print text of other encodings inside messages that are sound.
+    Bytes that are no UTF-8 become U+FFFD: programs print text of other encodings inside sound messages.
 
     Raises:
         InvalidMessage: it is neither.
@@ -84,8 +84,8 @@ def capabilities_of(params: bytes) -> frozenset[str]:
 def result_for(params: bytes, result: bytes) -> bytes:
     """Return an InitializeResult for a client that joins a running process.
 
-    A client that asks for an older revision than the process speaks gets its own: it might refuse a newer one, and
-    between the revisions of one era messages differ by additions only.
+    A client that asks for an older revision than the process speaks gets its own: it might refuse a newer
+    one, and between the revisions of one era messages differ by additions only.
 
     Args:
         params: the raw ``initialize`` params of the client.

@@ -76,6 +76,15 @@ class Peer:
 
     # Sending
 
+    def require_usable(self) -> None:
+        """See that the process has not ended.
+
+        Raises:
+            ServerExited: it has.
+        """
+        if not self.usable:
+            raise ServerExited(f"the server '{self.name}' has ended")
+
     def next_id(self) -> bytes:
         """Return an id that this process has not seen."""
         self._last_id += 1
@@ -91,8 +100,7 @@ class Peer:
             TooManyRequests: too many calls are in flight.
             UpstreamError: the process does not read its input.
         """
-        if not self.usable:
-            raise ServerExited(f"the server '{self.name}' has ended")
+        self.require_usable()
         if len(self.in_flight) >= MAX_IN_FLIGHT:
             raise TooManyRequests(
                 f"the server '{self.name}' has {MAX_IN_FLIGHT} calls in flight; try again later"
@@ -120,12 +128,12 @@ class Peer:
         except UpstreamError as error:
             self._log.warning("message dropped", reason=error.message)
 
-    async def initialize(self, params: bytes, timeout: float) -> bytes:
+    async def initialize(self, params: bytes, within: float) -> bytes:
         """Do the first half of the handshake.
 
         Args:
             params: the raw params of ``initialize``.
-            timeout: seconds it may take.
+            within: seconds it may take.
 
         Returns:
             The raw InitializeResult.
@@ -134,7 +142,7 @@ class Peer:
             HandshakeRefused: the server answered with an error.
             UpstreamError: it ended or did not answer in time.
         """
-        answer = await self.ask("initialize", params, timeout, cancellable=False)
+        answer = await self.ask("initialize", params, within, cancellable=False)
         result = answer.members.get("result")
         if result is None:
             refusal = bytes(answer.members["error"])
@@ -154,7 +162,7 @@ class Peer:
             call.answer.errback(error)
 
     def cancel(self, call: Call, notice: bytes, grace: float) -> None:
-        """Pass on a caller's own cancellation; the server may answer within ``grace`` seconds all the same."""
+        """Pass on a caller's own cancellation; the server may still answer within ``grace`` seconds."""
         self.send(notice)
         call.withdrawn = True
         call.shorten_to(self._clock, grace)
@@ -179,7 +187,7 @@ class Peer:
         self._lose()
         self._fail_all(error)
 
-    def child_exited(self, how: str) -> None:
+    def child_exited(self) -> None:
         """Send nothing any more."""
         self._lose()
 

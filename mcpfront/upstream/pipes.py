@@ -1,4 +1,4 @@
-"""The two pipes of a child that need a bound of their own: what it does not read, and what it prints as its log."""
+"""The two pipes of a child that need bounds of their own: what it does not read, and what it logs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StdinQueue:
         self._size = 0
         self._paused = False
         self._closed = False
-        sink.registerProducer(self, True)
+        sink.registerProducer(self, streaming=True)
 
     def write(self, data: bytes) -> None:
         """Write, or queue while the child does not read.

@@ -35,7 +35,7 @@ class ChildOwner(Protocol):
     def child_broken(self, error: UpstreamError) -> None:
         """Learn that the child can be talked to no longer, and why; it is being stopped."""
 
-    def child_exited(self, how: str) -> None:
+    def child_exited(self) -> None:
         """Learn that it has ended; lines may still follow."""
 
     def child_gone(self, error: ServerExited) -> None:
@@ -124,11 +124,11 @@ class Child(ProcessProtocol):
     def pause(self) -> None:
         """Stop reading its output; what it writes then waits in the pipe, and so does it."""
         if not self._how:
-            self._read(False)
+            self._read(wanted=False)
 
     def resume(self) -> None:
         """Read on."""
-        self._read(True)
+        self._read(wanted=True)
 
     def stop(self, hurry: bool = False) -> Deferred[None]:
         """End the process; the result fires when it and its descriptors are gone."""
@@ -204,8 +204,8 @@ class Child(ProcessProtocol):
         if self._finished:
             return
         self._log.info("process ended", pid=self.pid, how=self._how, asked=self._stopping)
-        self._owner.child_exited(self._how)
-        self._read(True)
+        self._owner.child_exited()
+        self._read(wanted=True)
         self._drain_until(self._finish)
         self._finish_if_drained()
 
@@ -226,7 +226,7 @@ class Child(ProcessProtocol):
         self._log.warning("process is unusable", pid=self.pid, reason=error.message)
         self._owner.child_broken(error)
         self._stopping = True
-        self._life.stop(True)
+        self._life.stop(hurry=True)
 
     def _read(self, wanted: bool) -> None:
         pipe = self.transport.pipes.get(STDOUT)
@@ -272,7 +272,7 @@ class Child(ProcessProtocol):
         self._release()
 
     def _close_pipes(self) -> None:
-        # loseConnection would wait for unread input to be written, which a process that holds the pipe can prevent
+        # loseConnection would wait for unread input to be written, which whoever holds the pipe can prevent
         for pipe in list(self.transport.pipes.values()):
             pipe.connectionLost(Failure(ConnectionDone()))
 
@@ -284,11 +284,12 @@ class Child(ProcessProtocol):
 
 def describe(reason: Failure) -> str:
     """Tell how a process ended: its exit code or its signal."""
-    if not reason.check(ProcessTerminated):
+    ended = reason.value
+    if not isinstance(ended, ProcessTerminated):
         return "exit code 0"
-    if reason.value.signal is None:
-        return f"exit code {reason.value.exitCode}"
+    if ended.signal is None:
+        return f"exit code {ended.exitCode}"
     try:
-        return f"signal {signal.Signals(reason.value.signal).name}"
+        return f"signal {signal.Signals(ended.signal).name}"
     except ValueError:
-        return f"signal {reason.value.signal}"
+        return f"signal {ended.signal}"

@@ -1,4 +1,4 @@
-"""Keeps one server process at hand: starts it, completes the handshake, and does so again when it has died."""
+"""Keeps one server process at hand: starts it, completes the handshake, and does both again when it died."""
 
 from __future__ import annotations
 
@@ -151,8 +151,7 @@ class Runner:
         self._keep(peer.child)
         try:
             result = await peer.initialize(self.params, self._timeout)
-            if not peer.usable:
-                raise UpstreamError(f"the server '{self._name}' ended right after its handshake")
+            peer.require_usable()
         except UpstreamError:
             peer.child.stop(hurry=True)
             raise

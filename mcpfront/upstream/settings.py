@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - the classes' docstrings tell their attributes
 """What this room asks of a configured server; the config's own model has these attributes."""
 
 from __future__ import annotations

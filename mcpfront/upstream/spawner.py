@@ -21,10 +21,10 @@ class ProcessReactor(Protocol):
 
     def spawnProcess(  # noqa: N802
         self,
-        processProtocol: ProcessProtocol,
+        processProtocol: ProcessProtocol,  # noqa: N803
         executable: str,
         args: list[str],
-        env: dict[str, str],  # noqa: N803
+        env: dict[str, str],
     ) -> object:
         """Start a process."""
 
@@ -78,7 +78,7 @@ class Spawner:
             self._reactor.spawnProcess(peer.child, launch.argv[0], launch.argv, env=launch.env)
         except (OSError, ValueError) as error:
             # the text of the error may hold arguments
-            self._log.error("process could not be started", error=type(error).__name__)  # noqa: TRY400
+            self._log.error("process could not be started", error=type(error).__name__)
             raise HandshakeFailed(f"the server '{name}' could not be started by the system") from None
         self._log.info("process started", pid=peer.child.pid)
         return peer

@@ -10,25 +10,25 @@ from twisted.internet.interfaces import IReactorTime
 
 from mcpfront import __version__
 from mcpfront.authn.base import Principal
-from mcpfront.errors import Unavailable
+from mcpfront.errors import McpfrontError, Unavailable
 from mcpfront.protocol import mcp
 from mcpfront.upstream.budget import Seats, SpawnBudget
 from mcpfront.upstream.chores import Chores
 from mcpfront.upstream.connection import StdioConnection
 from mcpfront.upstream.hub import Hub
 from mcpfront.upstream.hubs import SessionHub, SharedHub, UserHub
+from mcpfront.upstream.launch import needs_user_token
 from mcpfront.upstream.process import SignalGroup
 from mcpfront.upstream.runner import Owner, Runner
 from mcpfront.upstream.settings import MessageLimits, StdioSettings
+from mcpfront.upstream.spares import Profile, SparePool
 from mcpfront.upstream.spawner import ProcessReactor, Spawner
 
 H = TypeVar("H", bound=Hub)
 
 DEFAULT_TIMEOUT: Final = 600.0
-OWN_PARAMS: Final = (
-    b'{"protocolVersion":"%s","capabilities":{},"clientInfo":{"name":"mcpfront","version":"%s"}}'
-    % (mcp.LATEST.encode(), __version__.encode())
-)
+CLIENT_INFO: Final = b'{"name":"mcpfront","version":"%s"}' % __version__.encode()
+OWN_PARAMS: Final = Profile(b'"%s"' % mcp.LATEST.encode(), b"{}").params(CLIENT_INFO)
 """With what the gateway initializes a process that is no client's."""
 
 
@@ -70,9 +70,17 @@ class StdioUpstream:
         self._users: dict[str, UserHub] = {}
         self._everybody: SharedHub | None = None
         self._closed = False
+        profile = Profile.of(OWN_PARAMS)
+        self._pool = SparePool(settings.warm, profile, self._make_spare, self._retire, clock, self._log)
 
     def start(self) -> None:
-        """Begin to keep warm spares, if any are configured."""
+        """Begin to keep warm spares, if any are configured; for ``shared``, start the one process."""
+        if not self._settings.warm or needs_user_token(self._settings):
+            return
+        if self._settings.isolation == "shared":
+            self._chores.run(self._warm_up(self._everybodys()))
+        else:
+            self._pool.start()
 
     async def open(self, principal: Principal, params: bytes) -> StdioConnection:
         """Start a conversation.
@@ -99,6 +107,7 @@ class StdioUpstream:
     async def close(self) -> None:
         """End every process of this server; waits until none is left."""
         self._closed = True
+        self._pool.stop()
         for hub in list(self._hubs):
             self._retire(hub, hurry=True)
         await self._chores.done()
@@ -110,7 +119,7 @@ class StdioUpstream:
             return self._everybodys()
         if self._settings.isolation == "user" and principal.identified:
             return self._users_own(principal, params)
-        return self._make(SessionHub, params, principal)
+        return self._new(SessionHub, params, principal)
 
     def _everybodys(self) -> SharedHub:
         if self._everybody is None:
@@ -120,8 +129,30 @@ class StdioUpstream:
     def _users_own(self, principal: Principal, params: bytes) -> UserHub:
         hub = self._users.get(principal.subject)
         if hub is None:
-            hub = self._users[principal.subject] = self._make(UserHub, params, principal)
+            hub = self._users[principal.subject] = self._new(UserHub, params, principal)
         return hub
+
+    def _new(self, kind: type[H], params: bytes, principal: Principal) -> H:
+        """Take a spare, or else make a process."""
+        spare = self._pool.offer(params)
+        if not isinstance(spare, kind):
+            return self._make(kind, params, principal)
+        spare.seat.hand_to(principal)
+        spare.runner.params = params
+        self._pool.taken(spare)
+        return spare
+
+    def _make_spare(self, profile: Profile) -> Hub:
+        kind = UserHub if self._settings.isolation == "user" else SessionHub
+        hub = self._make(kind, profile.params(CLIENT_INFO), None)
+        hub.spare = True
+        return hub
+
+    async def _warm_up(self, hub: Hub) -> None:
+        try:
+            await hub.runner.peer()
+        except McpfrontError as error:
+            self._log.warning("process not started ahead", reason=error.message)
 
     def _make(self, kind: type[H], params: bytes, principal: Principal | None) -> H:
         seat = self._seats.reserve(principal)
@@ -141,6 +172,7 @@ class StdioUpstream:
             self._retire(hub)
 
     def _retire(self, hub: Hub, hurry: bool = False) -> None:
+        self._pool.lost(hub)
         for subject, kept in list(self._users.items()):
             if kept is hub:
                 del self._users[subject]
