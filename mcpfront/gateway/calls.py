@@ -79,7 +79,7 @@ class CallOutlet:
     def respond(self, response: bytes) -> None:
         """Send a response; the last one ends the answer."""
         self._expected -= 1
-        if self._stream is not None or not self._accepts.json:
+        if self._stream is not None or self._streams_anyway():
             stream = self._open()
             stream.send(response)
             if self._expected == 0:
@@ -100,6 +100,10 @@ class CallOutlet:
             self._stream.keep_alive()
         elif self.can_stream and self._clock() - self._born > PATIENCE:
             self._open().keep_alive()
+
+    def _streams_anyway(self) -> bool:
+        """Tell whether the client wants a stream even for an answer that comes first."""
+        return not self._accepts.json or (self._accepts.stream_first and self.can_stream)
 
     def _open(self) -> EventStream:
         if self._stream is None:

@@ -50,10 +50,13 @@ class Accepts:
     Attributes:
         json: ``application/json``.
         stream: ``text/event-stream``.
+        stream_first: ``text/event-stream``, and named before ``application/json``: of two equally good forms the
+            client named this one first.
     """
 
     json: bool
     stream: bool
+    stream_first: bool = False
 
 
 BOTH: Final = Accepts(json=True, stream=True)
@@ -75,6 +78,9 @@ def accepts(header: bytes | None) -> Accepts:
     )
     if not (found.json or found.stream):
         raise NotAcceptable("send Accept: application/json, text/event-stream")
+    first = value.find(b"text/event-stream")
+    if found.json and 0 <= first < value.find(b"application/json"):
+        return Accepts(json=True, stream=True, stream_first=True)
     return found
 
 

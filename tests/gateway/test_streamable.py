@@ -134,6 +134,13 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(exchange.response_headers[b"content-type"], b"application/json")
         self.assertEqual(events(stream.streams[0].data)[0][2]["method"], "notifications/progress")
 
+    def test_stream_first_client(self):
+        """A client that names the event stream first gets one, even for an answer that comes first."""
+        exchange = self.call(accept=b"text/event-stream, application/json")
+        self.connection.calls[0].reply()
+        self.assertEqual(events(exchange.streams[0].data)[0][2]["id"], 3)
+        self.assertTrue(exchange.streams[0].finished)
+
     def test_responses_and_notifications(self):
         """A response or notification of the client gets 202 and reaches the server."""
         first = self.house.ask(body=b'{"jsonrpc":"2.0","id":900,"result":{}}', mcp_session_id=self.session)

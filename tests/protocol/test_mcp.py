@@ -19,6 +19,12 @@ class HeaderTests(SynchronousTestCase):
         self.assertRaises(NotAcceptable, mcp.accepts, b"text/html")
         self.assertRaises(NotAcceptable, mcp.require_stream, b"application/json")
 
+    def test_accept_order(self):
+        """A client that names the event stream before JSON prefers it."""
+        self.assertTrue(mcp.accepts(b"text/event-stream, application/json").stream_first)
+        self.assertFalse(mcp.accepts(b"application/json, text/event-stream").stream_first)
+        self.assertFalse(mcp.accepts(b"text/event-stream").stream_first)
+
     def test_content_type(self):
         """A body is JSON or refused; parameters and case do not matter."""
         mcp.require_json(b"Application/Json; charset=utf-8")
