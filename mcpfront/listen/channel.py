@@ -160,10 +160,11 @@ class GatewayChannel(HTTPChannel):
 
     def loseConnection(self) -> None:
         """Close in order, and by force if the client does not read what is left."""
-        self.setTimeout(None)
+        if self._watched == "closing":
+            return
         self._watched = "closing"
-        if self._forcing is None:
-            self._forcing = self.callLater(self._limits.close_timeout, self.forceAbortClient)
+        self.setTimeout(None)
+        self._forcing = self.callLater(self._limits.close_timeout, self.forceAbortClient)
         super().loseConnection()
 
     def forceAbortClient(self) -> None:

@@ -244,7 +244,7 @@ class GatewaySite(server.Site):
 
 
 def _answer_odd_target(exchange: WebExchange) -> bool:
-    """Answer a target that resources cannot take: ``*`` and paths that are no UTF-8; tell whether it was one."""
+    """Answer a target that no resource takes, ``*`` or a path that is no UTF-8; tell whether it was one."""
     if exchange.path == b"*" and exchange.method == b"OPTIONS":
         exchange.respond(204, [(b"Allow", b"GET, HEAD, POST, DELETE, OPTIONS")], b"")
         return True
