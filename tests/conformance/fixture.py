@@ -215,7 +215,7 @@ def main() -> int:
     if port is None:
         anyio.run(serve_stdio)
     else:
-        import uvicorn  # noqa: PLC0415 - only needed here, and slow to import
+        import uvicorn
 
         uvicorn.run(server().streamable_http_app(), host="127.0.0.1", port=port, log_level="warning")
     return 0

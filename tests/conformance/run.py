@@ -8,11 +8,12 @@ something else.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -47,9 +48,8 @@ def main() -> int:
 
 
 def run_suite(url: str) -> str:
-    """Run the scored scenarios against an endpoint; return what the suite printed."""
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    OUTPUT.mkdir()
+    """Run the scored scenarios against an endpoint; return what the suite printed and why checks failed."""
+    OUTPUT.mkdir(exist_ok=True)
     preload = Path(__file__).with_name("authorize.mjs").as_uri()
     env = {
         **os.environ,
@@ -60,19 +60,30 @@ def run_suite(url: str) -> str:
     }
     command = [NODE, SUITE / "dist" / "index.js", "server", "--url", url, "--requirements", REVISION]
     begun = time.monotonic()
-    done = subprocess.run(
-        [*command, "-o", OUTPUT / "results"],
-        env=env,
-        cwd=OUTPUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    text = done.stdout + done.stderr
+    with tempfile.TemporaryDirectory(dir=OUTPUT) as folder:
+        done = subprocess.run(
+            [*command, "-o", folder],
+            env=env,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        text = "\n".join([done.stdout, done.stderr, *failures(Path(folder))])
     (OUTPUT / "log").write_text(text, encoding="utf-8")
     print(f"the suite took {time.monotonic() - begun:.1f} s; its output is in {OUTPUT.name}/log")
     return text
+
+
+def failures(folder: Path) -> list[str]:
+    """Say for each failed check of the suite's results what it wanted."""
+    return [
+        f"{path.parent.name}: {check['id']}: {check.get('errorMessage', '')}"
+        for path in sorted(folder.rglob("checks.json"))
+        for check in json.loads(path.read_text(encoding="utf-8"))
+        if check["status"] == "FAILURE"
+    ]
 
 
 def scored() -> list[str]:

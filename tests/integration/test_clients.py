@@ -75,10 +75,7 @@ class ClientCase(TestCase):
         )
         self.addCleanup(self.gateway.close)
         self.gateway.start()
-
-    def tearDown(self) -> None:
-        """Stop the gateway, which leaves nothing behind."""
-        self.gateway.stop()
+        self.addCleanup(self.gateway.stop)  # cleanups run backwards: it must stop in order, leaving nothing
 
 
 class Conversations:
