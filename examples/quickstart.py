@@ -48,11 +48,14 @@ def configure(folder: Path) -> tuple[Path, str]:
 
 
 def start(config: Path, token: str) -> subprocess.Popen[bytes]:
-    """Start the gateway, with this environment's programs first on its path."""
+    """Start the gateway, with this environment's programs first on its path.
+
+    It gets a process group of its own: Ctrl-C then reaches it once, through this program.
+    """
     programs = str(Path(sys.executable).parent)
     path = os.pathsep.join((programs, os.environ.get("PATH", os.defpath)))
     env = {**os.environ, "MCPFRONT_TOKEN": token, "PATH": path}
-    return subprocess.Popen([sys.executable, "-m", "mcpfront", "run", str(config)], env=env)
+    return subprocess.Popen([sys.executable, "-m", "mcpfront", "run", str(config)], env=env, process_group=0)
 
 
 def wait_healthy(gateway: subprocess.Popen[bytes], url: str) -> bool:
