@@ -15,6 +15,7 @@ from tests.config.support import (
     WARNING,
     CheckCase,
     file,
+    found,
     loaded,
     with_auth,
     with_server,
@@ -44,6 +45,7 @@ class CredentialTests(CheckCase):
             ([{**BEARER, "username": "u"}], (WARNING, "[0].username")),
             ([{**basic, "password": "literal"}], (WARNING, "[0].password")),
             ([{**basic, "password": "é" * 100}], (WARNING, "[0].password")),
+            ([{**basic, "password": "a\nb"}], (WARNING, "[0].password"), (ERROR, "[0].password")),
             ([{**basic, "password": ""}], (ERROR, "[0].password")),
             ([{**basic, "password": None}], (ERROR, "[0].password")),
             ([{"type": "basic"}], (ERROR, "[0].username"), (ERROR, "[0].password")),
@@ -153,6 +155,7 @@ class AggregateTests(CheckCase):
             ({"transportType": "streamable-http"},),
             ({"delimiter": ""}, (WARNING, "delimiter")),
             ({"delimiter": "/"}, (ERROR, "delimiter")),
+            ({"delimiter": 5}, (ERROR, "delimiter")),
             ({"delimiter": "-", "others": {"a-b": STDIO}}, (ERROR, "servers")),
             ({"command": "x"}, (ERROR, "command")),
             ({"requiresUserToken": False}, (ERROR, "requiresUserToken")),
@@ -164,6 +167,11 @@ class AggregateTests(CheckCase):
             self.expect(
                 self._value(**members), *((severity, f"mcpServers.all.{path}") for severity, path in wanted)
             )
+
+    def test_options(self) -> None:
+        """Options of an aggregate are noted, as they do nothing."""
+        told = found(self._value(options={"toolFilter": {"mode": "block", "list": ["a"]}}))
+        self.assertIn((NOTE, "mcpServers.all.options"), told)
 
     def test_member_that_was_refused(self) -> None:
         """A member that could not be read is told once, as itself."""

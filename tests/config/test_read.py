@@ -155,6 +155,7 @@ class ReferenceTests(SynchronousTestCase):
             {"$env": 5},
             {"$env": ""},
             {"$env": "A=B"},
+            {"$userToken": 5},
             {"$env": None},
             {"$env": "A\0"},
             [],
