@@ -64,7 +64,7 @@ def _integer(digits: str) -> float:
 def _sound(value: object, findings: Findings) -> bool:
     """Report repeated keys, and refuse what cannot be printed or is nested too deeply."""
     for path, item in _walk(value):
-        if len(path) > DEEPEST:
+        if len(path) >= DEEPEST and isinstance(item, dict | list):
             findings.error((), f"is nested more than {DEEPEST} levels deep")
             return False
         if isinstance(item, str) and not _encodable(item):
