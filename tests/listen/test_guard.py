@@ -136,7 +136,7 @@ class CorsTests(SynchronousTestCase):
             method=b"OPTIONS",
             origin=b"https://app.example",
             access_control_request_method=b"POST",
-            access_control_request_headers=b"content-type, mcp-param-Region,Mcp-Param-,mcp-param-a b, x-other",
+            access_control_request_headers=b"content-type, mcp-param-Region,Mcp-Param-,mcp-param-a b, x",
         )
         PUBLIC.check(exchange)
         self.assertTrue(PUBLIC.preflight(exchange))

@@ -76,7 +76,7 @@ class MalformedTests(EngineCase):
             self.assert_refused(HEAD + headers + b"\r\nx")
 
     def test_headers(self):
-        """Headers with NUL, without a colon, with a space before the colon or with bare line ends are refused."""
+        """A header with NUL, no colon, a space before the colon or a bare line end is refused."""
         for header in (b"X: a\x00b", b"nonsense", b"X : a", b"X\x00: a", b": a", b"X: a\rb", b"X: a\nY: b"):
             self.assert_refused(GET + header + b"\r\n\r\n")
 
