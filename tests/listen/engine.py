@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
@@ -72,7 +73,7 @@ class Client:
         for part in parts:
             if self.connected and not self.wire.disconnecting:
                 self.channel.dataReceived(part)
-        return self.wire.value()
+        return bytes(self.wire.value())
 
     def leave(self) -> None:
         """Close the connection from outside."""
@@ -95,7 +96,7 @@ class Client:
 class Engine:
     """A site whose data plane keeps the exchanges, and whose control plane counts."""
 
-    def __init__(self, body: int = 1000, unauthorized: int = 100, **limits: object) -> None:
+    def __init__(self, body: int = 1000, unauthorized: int = 100, **limits: Any) -> None:
         self.clock = Clock()
         self.exchanges: list[Exchange] = []
         self.controls: list[tuple[bytes, bytes, int, int, float]] = []
