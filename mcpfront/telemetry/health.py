@@ -26,12 +26,15 @@ class Health:
         clock: measures the uptime.
         base_path: the path of the public URL, empty for the root.
         ready: tells why the gateway is not ready, empty when it is.
+        started: the clock's time at which the gateway started, now when None; the pages may be made later.
     """
 
-    def __init__(self, clock: IReactorTime, base_path: str, ready: Callable[[], str]) -> None:
+    def __init__(
+        self, clock: IReactorTime, base_path: str, ready: Callable[[], str], started: float | None = None
+    ) -> None:
         self._clock = clock
         self._ready = ready
-        self._started = clock.seconds()
+        self._started = clock.seconds() if started is None else started
         self._prefixes = sorted({"", base_path.rstrip("/")})
 
     def resource(self) -> IResource:

@@ -52,6 +52,14 @@ class HealthTests(SynchronousTestCase):
             self.assertIn(b"content-type: application/json", head)
             self.assertIn(b"content-length: ", head)
 
+    def test_uptime(self):
+        """Pages that are made late tell the uptime of the gateway, not their own."""
+        self.clock.advance(100)
+        self.health = Health(self.clock, "", lambda: "", started=40.0)
+        site = GatewaySite(lambda _: False, self.health.resource, self.clock, lambda _path, _authorized: 100)
+        self.host = Host(site, self.clock)
+        self.assertEqual(json.loads(self.get(b"/health")[2])["uptime"], 60.0)
+
     def test_ready(self):
         """Readiness is 200, and 503 with the reason while the gateway starts or drains."""
         self.assertEqual(self.get(b"/ready")[0], 200)
