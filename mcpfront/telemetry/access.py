@@ -77,7 +77,7 @@ class AccessLog:
 
     def control(self, method: bytes, path: bytes, status: int, sent: int, started: float) -> None:
         """Write the line of a request to the control plane; a healthy probe is told at debug level."""
-        text = path.decode("latin-1")
+        text = _bounded(path.decode("latin-1"))
         quiet = status < _SERVER_ERROR and text.endswith(_QUIET)
         tell = self._log.debug if quiet else self._log.info
         tell("request", http=method, path=text, status=status, ms=self._milliseconds(started), bytes_out=sent)

@@ -97,3 +97,8 @@ class AccessTests(SynchronousTestCase):
         self.assertEqual(self.stream.getvalue(), "")
         self.access.control(b"GET", b"/ready", 503, 10, 0.0)
         self.assertEqual((self.event()["path"], self.event()["status"]), ("/ready", 503))
+
+    def test_control_bounded(self):
+        """A path that a client makes up is cut."""
+        self.access.control(b"GET", b"/" + b"x" * 5000, 404, 10, 0.0)
+        self.assertLess(len(self.event()["path"]), 200)
