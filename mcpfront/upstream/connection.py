@@ -26,7 +26,7 @@ class StdioConnection:
         log: a logger bound to the server.
 
     Attributes:
-        calls: the calls in flight, by the client's id.
+        calls: the calls in flight and their ids, which clients that share a session may choose alike.
         asks: the server's requests that the client has yet to answer.
         closed: whether the session has ended.
     """
@@ -35,7 +35,7 @@ class StdioConnection:
         self.result = result
         self.shared = hub.shared
         self.capabilities = capabilities
-        self.calls: dict[bytes, Call] = {}
+        self.calls: dict[Call, bytes] = {}
         self.asks = Asks()
         self.closed = False
         self._hub = hub
@@ -91,19 +91,19 @@ class StdioConnection:
     def sink(self) -> OnMessage:
         """Return where the server's requests and log messages go: to the only call in flight, else aside."""
         if len(self.calls) == 1:
-            (call,) = self.calls.values()
+            (call,) = self.calls
             return call.on_message or self.deliver
         return self.deliver
 
     def find(self, id: bytes | None) -> Call | None:
-        """Return the call in flight with the client's id, raw JSON."""
-        return None if id is None else self.calls.get(key(id))
+        """Return the latest call in flight with the client's id, raw JSON."""
+        wanted = None if id is None else key(id)
+        return next((call for call, own in reversed(self.calls.items()) if own == wanted), None)
 
     def began(self, id: bytes, call: Call) -> None:
         """Note a call in flight."""
-        self.calls[key(id)] = call
+        self.calls[call] = key(id)
 
-    def ended(self, id: bytes, call: Call) -> None:
+    def ended(self, call: Call) -> None:
         """Forget a call."""
-        if self.calls.get(key(id)) is call:
-            del self.calls[key(id)]
+        self.calls.pop(call, None)

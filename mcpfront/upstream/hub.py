@@ -120,7 +120,7 @@ class Hub(ABC):
         try:
             answer = await answering
         finally:
-            self.ended(member, id, call)
+            self.ended(member, call)
         self._note(member, message, answer)
         return answer.with_id(id)
 
@@ -202,9 +202,9 @@ class Hub(ABC):
         """Note a call in flight."""
         member.began(id, call)
 
-    def ended(self, member: StdioConnection, id: bytes, call: Call) -> None:
+    def ended(self, member: StdioConnection, call: Call) -> None:
         """Forget a call."""
-        member.ended(id, call)
+        member.ended(call)
 
     # Helpers of the kinds
 
@@ -274,7 +274,7 @@ class Hub(ABC):
 
     def _withdraw_calls(self, member: StdioConnection) -> None:
         peer = self.runner.current
-        for call in list(member.calls.values()):
+        for call in list(member.calls):
             if peer is not None:
                 peer.withdraw(call, Unavailable("the session was closed"))
 

@@ -163,9 +163,9 @@ class UserHub(Hub):
         self._latest = self._working[call] = member
 
     @override
-    def ended(self, member: StdioConnection, id: bytes, call: Call) -> None:
+    def ended(self, member: StdioConnection, call: Call) -> None:
         """Note who is at work no longer."""
-        super().ended(member, id, call)
+        super().ended(member, call)
         self._working.pop(call, None)
 
     @override
