@@ -21,9 +21,10 @@ class ProcessReactor(Protocol):
 
     def spawnProcess(  # noqa: N802
         self,
-        processProtocol: ProcessProtocol,  # noqa: N803
+        protocol: ProcessProtocol,
         executable: str,
         args: list[str],
+        /,
         env: dict[str, str],
     ) -> object:
         """Start a process."""

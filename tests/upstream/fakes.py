@@ -148,11 +148,9 @@ class FakeReactor(Clock):
         self.processes: list[FakeProcess] = []
         self.prepare: Callable[[FakeProcess], None] = lambda _: None
 
-    def spawnProcess(
-        self, processProtocol: Any, executable: str, args: list[str], env: dict[str, str]
-    ) -> Any:  # noqa: N803
+    def spawnProcess(self, protocol: Any, executable: str, args: list[str], env: dict[str, str]) -> Any:
         """Start a process."""
-        process = FakeProcess(self, processProtocol, args, env, 1000 + len(self.processes))
+        process = FakeProcess(self, protocol, args, env, 1000 + len(self.processes))
         self.processes.append(process)
         self.prepare(process)
         return process

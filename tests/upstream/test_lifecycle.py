@@ -60,21 +60,21 @@ class LadderTests(SynchronousTestCase):
     def test_calm(self) -> None:
         """EOF, then TERM after two seconds, then KILL after two more, and at last the process is let go."""
         self.assertEqual(
-            self.climb(False), [(0.0, "eof"), (2.0, "SIGTERM"), (4.0, "SIGKILL"), (9.0, "gave up")]
+            self.climb(hurry=False), [(0.0, "eof"), (2.0, "SIGTERM"), (4.0, "SIGKILL"), (9.0, "gave up")]
         )
 
     def test_hurry(self) -> None:
         """In a hurry all of it takes less than two seconds."""
         self.assertEqual(
-            self.climb(True), [(0.0, "eof"), (0.3, "SIGTERM"), (1.0, "SIGKILL"), (1.5, "gave up")]
+            self.climb(hurry=True), [(0.0, "eof"), (0.3, "SIGTERM"), (1.0, "SIGKILL"), (1.5, "gave up")]
         )
 
     def test_hurry_later(self) -> None:
         """A hurry that comes during a calm stop shortens the step in progress and the ones after it."""
         life, hands, clock = machine()
-        life.stop(False)
+        life.stop(hurry=False)
         clock.advance(1)
-        life.stop(True)
+        life.stop(hurry=True)
         clock.advance(HURRY.eof)
         clock.advance(HURRY.term)
         self.assertEqual(hands.done, ["eof", "SIGTERM", "SIGKILL"])
@@ -83,8 +83,8 @@ class LadderTests(SynchronousTestCase):
     def test_calm_later(self) -> None:
         """A calm stop after a hurried one lengthens nothing."""
         life, hands, clock = machine()
-        life.stop(True)
-        life.stop(False)
+        life.stop(hurry=True)
+        life.stop(hurry=False)
         clock.advance(HURRY.eof)
         self.assertEqual(hands.done, ["eof", "SIGTERM"])
         life.exited()
@@ -92,9 +92,9 @@ class LadderTests(SynchronousTestCase):
     def test_exit_ends_it(self) -> None:
         """Once the process has ended nothing more is done to it."""
         life, hands, clock = machine()
-        life.stop(False)
+        life.stop(hurry=False)
         life.exited()
-        life.stop(True)
+        life.stop(hurry=True)
         self.assertEqual((hands.done, clock.getDelayedCalls()), (["eof"], []))
 
     def test_own_end(self) -> None:

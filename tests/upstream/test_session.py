@@ -16,7 +16,7 @@ from mcpfront.errors import (
 )
 from mcpfront.protocol.jsonrpc import Message, parse
 from mcpfront.upstream.peer import MAX_IN_FLIGHT
-from tests.upstream.fakes import ADA, FakeProcess, UpstreamCase, notification, request, silent
+from tests.upstream.fakes import ADA, UpstreamCase, notification, request, silent
 from tests.upstream.settings import PARAMS
 
 
@@ -129,7 +129,7 @@ class CallTests(UpstreamCase):
         self.assertEqual(self.last.methods[-1], "tools/list")
 
     def test_timeout(self) -> None:
-        """A call without an answer fails at its deadline and is cancelled at the server; a late answer is dropped."""
+        """A call without an answer fails at its deadline and is cancelled; a late answer is dropped."""
         calling = self.call(self.connection, request())
         self.reactor.advance(10)
         self.assertIn("within 10 seconds", self.failure(calling, CallTimeout))
@@ -150,7 +150,8 @@ class CallTests(UpstreamCase):
         """The client's token is the server's, and its progress is the client's, byte for byte."""
         self.call(self.connection, request(_meta={"progressToken": "p"}), heard := [])
         self.assertEqual(self.last.messages[-1]["params"]["_meta"]["progressToken"], "p")
-        line = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p" ,"progress":1.0}}'
+        params = b'{"progressToken":"p" ,"progress":1.0}'
+        line = b'{"jsonrpc":"2.0","method":"notifications/progress","params":' + params + b"}"
         self.last.say_raw(line)
         self.assertEqual([message.raw for message in heard], [line])
 
@@ -163,7 +164,7 @@ class CallTests(UpstreamCase):
         self.assertEqual(self.last.messages[-1]["params"]["requestId"], 2)
 
     def test_client_cancels(self) -> None:
-        """The client's ``notifications/cancelled`` names its call by the server's id and keeps its other bytes."""
+        """The client's ``notifications/cancelled`` reaches the server under its id, byte for byte."""
         calling = self.call(self.connection, request(id="m\u00edne"))
         self.connection.notify(
             parse(
@@ -279,7 +280,7 @@ class ServerTests(UpstreamCase):
         self.assertEqual(self.last.lines[1:], [b'{"jsonrpc":"2.0","id":"s\\u00e9","result":{"x": 1.0}}'])
 
     def test_server_cancels(self) -> None:
-        """The server's cancellation of its own request names it by the client's id, where the client was asked."""
+        """The server's cancellation of its own request reaches the client under the client's id."""
         self.call(self.connection, request(), heard := [])
         self.last.say(id=99, method="sampling/createMessage")
         self.last.say(method="notifications/cancelled", params={"requestId": 99})
@@ -434,7 +435,7 @@ class RestartTests(UpstreamCase):
         self.assertEqual(self.last.signals, [signal.SIGTERM, signal.SIGKILL])
 
     def test_silent_restart(self) -> None:
-        """A restart that does not complete the handshake fails the waiting requests, not the conversation."""
+        """A restart without a handshake fails the waiting requests, not the conversation."""
         self.die()
         self.reactor.prepare = silent
         calling = self.call(self.connection, request())
@@ -450,7 +451,7 @@ class CapTests(UpstreamCase):
     """How many processes one user may have."""
 
     def test_per_user(self) -> None:
-        """Over the cap a user is told what to do; other users, and one who ended a session, are not concerned."""
+        """Over the cap a user is told what to do; others, and who ended a session, are not concerned."""
         from twisted.internet.defer import Deferred
 
         from tests.upstream.fakes import BEN, NOBODY
