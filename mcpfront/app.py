@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import IService
@@ -16,7 +16,6 @@ from mcpfront.authn.chain import authenticator_for
 from mcpfront.authz.policy import Policy
 from mcpfront.config.model import Config, Limits
 from mcpfront.config.model import Server as ServerConfig
-from mcpfront.config.problem import ConfigError
 from mcpfront.gateway.alive import KeepAlive
 from mcpfront.gateway.endpoint import Endpoint
 from mcpfront.gateway.legacy_sse import LegacySse
@@ -60,9 +59,10 @@ def build(config: Config, reactor: Any, environ: Mapping[str, str]) -> IService:
     legacy = LegacySse(table, alive, proxy.base_url, _log_failure)
     endpoint = Endpoint(table_of_routes, guard, Streamable(table, alive, reactor.seconds), legacy, access)
     signs = Signs(Notifier(environ), reactor)
+    started = reactor.seconds()
     site = GatewaySite(
         endpoint.handle,
-        lambda: _control_plane(reactor, proxy.base_path, signs),
+        lambda: _control_plane(reactor, proxy.base_path, signs, started),
         reactor,
         _body_limits(table_of_routes, _open_servers(config), proxy.limits),
         _http_limits(proxy.limits),
@@ -137,13 +137,6 @@ def exit_in_order(reactor: Any) -> None:
             signal.signal(number, stop)
 
     reactor.callWhenRunning(install)
-
-
-def problem_lines(path: str, error: ConfigError) -> Iterator[str]:
-    """Write each problem of a config file as one line for people."""
-    for problem in error.problems:
-        if problem.severity == "error":
-            yield f"mcpfront: {path}: {problem}"
 
 
 class Signs:
@@ -223,14 +216,14 @@ def _http_limits(limits: Limits) -> HttpLimits:
     return HttpLimits(
         header_timeout=limits.header_timeout,
         body_timeout=limits.body_timeout,
-        stream_buffer=limits.stream_buffer + limits.message,
+        stream_buffer=limits.stream_buffer,
     )
 
 
-def _control_plane(reactor: Any, base_path: str, signs: Signs) -> IResource:
+def _control_plane(reactor: Any, base_path: str, signs: Signs, started: float) -> IResource:
     from mcpfront.telemetry.health import Health  # noqa: PLC0415 - klein is slow to import
 
-    return Health(reactor, base_path, lambda: signs.reason).resource()
+    return Health(reactor, base_path, lambda: signs.reason, started).resource()
 
 
 def _tell(config: Config) -> None:

@@ -27,6 +27,9 @@ class McpfrontError(Exception):
     Args:
         message: what is wrong and how to mend it, in one public sentence.
         headers: HTTP headers that the answer must carry (name, value).
+
+    Attributes:
+        data: the raw JSON of what a JSON-RPC error says beyond its text, None for nothing.
     """
 
     status: ClassVar[int] = 500
@@ -37,6 +40,7 @@ class McpfrontError(Exception):
         super().__init__(message)
         self.message = message
         self.headers = headers
+        self.data: bytes | None = None
 
 
 class BadRequest(McpfrontError):
@@ -164,10 +168,12 @@ def to_json(error: McpfrontError) -> bytes:
 
 def to_jsonrpc(error: McpfrontError, id: bytes | None = None) -> bytes:
     """Render an error as a JSON-RPC error response; ``id`` is raw JSON, None for null."""
-    return jsonrpc_error(id, error.rpc_code, error.message)
+    return jsonrpc_error(id, error.rpc_code, error.message, error.data)
 
 
-def jsonrpc_error(id: bytes | None, code: int, message: str) -> bytes:
-    """Write a JSON-RPC 2.0 error response (section 5.1); ``id`` is raw JSON."""
+def jsonrpc_error(id: bytes | None, code: int, message: str, data: bytes | None = None) -> bytes:
+    """Write a JSON-RPC 2.0 error response (section 5.1); ``id`` and ``data`` are raw JSON."""
     inner = msgspec.json.encode({"code": code, "message": message})
+    if data is not None:
+        inner = inner[:-1] + b',"data":' + data + b"}"
     return b'{"jsonrpc":"2.0","id":' + (id or b"null") + b',"error":' + inner + b"}"

@@ -12,6 +12,7 @@ from twisted.python.usage import UsageError
 
 from mcpfront.config.load import load
 from mcpfront.config.problem import ConfigError
+from mcpfront.config.report import error_lines
 from mcpfront.telemetry import logging
 
 EX_CONFIG = 78
@@ -47,7 +48,7 @@ def makeService(options: Options) -> IService:
     try:
         config = load(options["config"], os.environ)
     except ConfigError as error:
-        for line in app.problem_lines(options["config"], error):
+        for line in error_lines(options["config"], error.problems):
             print(line, file=sys.stderr)  # noqa: T201
         raise SystemExit(EX_CONFIG) from None
     app.exit_in_order(reactor)

@@ -78,13 +78,14 @@ class Streamable:
         mcp.require_json(exchange.header(b"content-type"))
         accepts = mcp.accepts(exchange.header(b"accept"))
         record.jsonrpc = True
-        revision = mcp.require_version(exchange.headers(VERSION_HEADER))
         parsed = jsonrpc.parse_body(exchange.body)
+        if not isinstance(parsed, list):
+            record.rpc, record.id = parsed.method, parsed.id
+        revision = mcp.require_version(exchange.headers(VERSION_HEADER))
         post = Post(server, principal, exchange, record, accepts, revision, exchange.header(SESSION_HEADER))
         if isinstance(parsed, list):
             await self._batch(post, parsed)
             return
-        record.rpc, record.id = parsed.method, parsed.id
         if parsed.kind is not Kind.REQUEST:
             self._one_way(self._known(post), parsed)
             exchange.respond(202, [], b"")

@@ -18,7 +18,10 @@ from mcpfront.gateway.streamable import Streamable
 from mcpfront.protocol import jsonrpc
 from mcpfront.testing.exchange import MemoryExchange
 
-RESULT = b'{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"played","version":"1"}}'
+RESULT = (
+    b'{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},'
+    b'"serverInfo":{"name":"played","version":"1"}}'
+)
 BOTH = b"application/json, text/event-stream"
 
 

@@ -180,7 +180,10 @@ class RequestTests(SynchronousTestCase):
         """Wrong media types and versions get their own status."""
         self.assertEqual(self.call(content_type=b"text/plain").status, 415)
         self.assertEqual(self.call(accept=b"text/html").status, 406)
-        self.assertEqual(self.call(mcp_protocol_version=b"1999-01-01").status, 400)
+        wrong = self.call(mcp_protocol_version=b"2026-07-28")
+        error = msgspec.json.decode(wrong.response_body)
+        self.assertEqual((wrong.status, error["id"], error["error"]["code"]), (400, 3, -32022))
+        self.assertIn("2025-11-25", error["error"]["data"]["supported"])
         self.assertEqual(self.house.ask(b"PUT").response_headers[b"allow"], b"GET, POST, DELETE, OPTIONS")
 
     def test_delete(self):

@@ -1,5 +1,7 @@
 """Tests of lines and events."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,7 +23,7 @@ class LineFramerTests(SynchronousTestCase):
         framer = LineFramer(100)
         found = []
         points = sorted({0, len(data), *(c for c in cuts if c < len(data))})
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in pairwise(points):
             found += framer.feed(data[start:end])
         self.assertEqual(found, lines)
 
