@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from mcpfront.protocol.jsonrpc import Kind, Message
+from mcpfront.protocol.jsonrpc import Message
 from mcpfront.upstream.asks import Asks
 from mcpfront.upstream.base import OnMessage
 from mcpfront.upstream.calls import Call, key
@@ -79,11 +79,16 @@ class StdioConnection:
 
     # For the hub
 
+    @property
+    def overrun(self) -> bool:
+        """Whether as much waits to be heard as may wait."""
+        return len(self._unheard) >= MAX_UNHEARD
+
     def deliver(self, message: Message) -> None:
         """Hand over what belongs to no call; keep it, within a bound, until somebody listens."""
         if self._listener is not None:
             self._listener(message)
-        elif message.kind is Kind.REQUEST or len(self._unheard) < MAX_UNHEARD:
+        elif not self.overrun:
             self._unheard.append(message)
         else:
             self._log.warning("dropped a notification that nobody takes", method=message.method)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from mcpfront.errors import CONNECTION_CLOSED, Unavailable, jsonrpc_error
@@ -26,6 +27,9 @@ from mcpfront.upstream.runner import Owner, Runner
 from mcpfront.upstream.subscriptions import Subscriptions
 
 CANCELLED: Final = "notifications/cancelled"
+SUBSCRIBE: Final = "resources/subscribe"
+UNSUBSCRIBE: Final = "resources/unsubscribe"
+SUBSCRIBING: Final = frozenset({SUBSCRIBE, UNSUBSCRIBE})
 CANCEL_GRACE: Final = 2.0
 """Seconds in which a server may still answer a call that its client cancelled."""
 REPLAY_TIMEOUT: Final = 60.0
@@ -178,11 +182,20 @@ class Hub(ABC):
     # In what the kinds differ
 
     def answer_locally(self, member: StdioConnection, message: Message) -> bytes | None:
-        """Return the result (raw JSON) of a request that the server is not to see, None for any other."""
-        if message.method != "resources/unsubscribe":
+        """Return the result (raw JSON) of a request that the server is not to see, None for any other.
+
+        Raises:
+            TooManyRequests: it asks for more than can be kept.
+        """
+        if message.method not in SUBSCRIBING:
             return None
         uri = jsonrpc.string(member_at(message.params, "uri"))
-        if uri is None or not self._subscriptions.held_by_others(member, uri):
+        if uri is None:
+            return None
+        if message.method == SUBSCRIBE:
+            self._subscriptions.check(uri)
+            return None
+        if not self._subscriptions.held_by_others(member, uri):
             return None
         self._subscriptions.remove(member, uri)
         return b"{}"
@@ -210,7 +223,7 @@ class Hub(ABC):
 
     def ask(self, peer: Peer, member: StdioConnection, message: Message) -> None:
         """Let a member answer a request of the server."""
-        if member.asks.full:
+        if member.asks.full or member.overrun:
             self.refuse(peer, message.id, "the client has too many requests to answer")
             return
         sink = member.sink()
@@ -229,15 +242,16 @@ class Hub(ABC):
         if self._level is not None:
             self._ask_aside(peer, "logging/setLevel", self._level)
         for params in self._subscriptions.all_params():
-            self._ask_aside(peer, "resources/subscribe", params)
+            self._ask_aside(peer, SUBSCRIBE, params)
 
     # Inside
 
     def _prepare(self, peer: Peer, message: Message, on_message: OnMessage) -> tuple[Call, bytes]:
         token = progress_token(message, strict=self.shared)
-        call = Call(on_message, self._timeout, token, rewritten=self.shared)
+        rewritten = token is not None and (self.shared or peer.knows_token(token))
+        call = Call(on_message, self._timeout, token, rewritten=rewritten)
         call.id = peer.next_id()
-        if self.shared and token is not None:
+        if rewritten:
             params = jsonrpc.replace_member(message.params, ("_meta", "progressToken"), call.id)
             message = jsonrpc.parse(message.replace("params", params))
         return call, message.with_id(call.id)
@@ -248,12 +262,17 @@ class Hub(ABC):
             return
         if message.method == "logging/setLevel":
             self._level = message.params
-        elif message.method in ("resources/subscribe", "resources/unsubscribe"):
-            uri = jsonrpc.string(member_at(message.params, "uri")) or ""
-            if message.method == "resources/subscribe":
-                self._subscriptions.add(member, uri, message.params)
-            else:
-                self._subscriptions.remove(member, uri)
+        elif message.method in SUBSCRIBING:
+            self._note_subscription(member, message)
+
+    def _note_subscription(self, member: StdioConnection, message: Message) -> None:
+        uri = jsonrpc.string(member_at(message.params, "uri"))
+        if uri is None:
+            return
+        if message.method == SUBSCRIBE:
+            self._subscriptions.add(member, uri, message.params)
+        else:
+            self._subscriptions.remove(member, uri)
 
     def _cancel(self, peer: Peer, member: StdioConnection, message: Message) -> None:
         call = member.find(member_at(message.params, "requestId"))
@@ -282,8 +301,8 @@ class Hub(ABC):
         peer = self.runner.current
         for params in self._subscriptions.drop(member):
             if peer is not None and self.shared:
-                self._ask_aside(peer, "resources/unsubscribe", params)
+                self._ask_aside(peer, UNSUBSCRIBE, params)
 
     def _ask_aside(self, peer: Peer, method: str, params: bytes) -> None:
-        asked = peer.ask(method, params, REPLAY_TIMEOUT)
+        asked = maybeDeferred(peer.ask, method, params, REPLAY_TIMEOUT)
         asked.addErrback(lambda _: self.log.info("request of the gateway failed", method=method))

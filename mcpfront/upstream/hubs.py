@@ -74,11 +74,6 @@ class SessionHub(Hub):
             peer.send(message.raw)
 
     @override
-    def answer_locally(self, member: StdioConnection, message: Message) -> bytes | None:
-        """Answer nothing."""
-        return None
-
-    @override
     def server_request(self, peer: Peer, message: Message) -> None:
         """Let the session answer."""
         if self.members:

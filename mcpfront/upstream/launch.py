@@ -98,10 +98,17 @@ def _prefix(settings: StdioSettings) -> list[str]:
     setsid = tool("setsid")
     if setsid is None:
         raise HandshakeFailed("servers cannot be started: the program 'setsid' (util-linux) is not installed")
-    setpriv, env = tool("setpriv"), tool("env")
     prefix = [setsid]
-    if setpriv is not None and "busybox" not in str(Path(setpriv).resolve()):
+    if (setpriv := _full("setpriv")) is not None:
         prefix += [setpriv, "--pdeathsig", "KILL", "--"]
-    if settings.cwd is not None:
-        prefix = [env or "/usr/bin/env", f"--chdir={settings.cwd}", *prefix]
-    return prefix
+    if settings.cwd is None:
+        return prefix
+    if (env := _full("env")) is not None:
+        return [env, f"--chdir={settings.cwd}", *prefix]
+    return ["/bin/sh", "-c", 'cd -- "$0" && exec "$@"', settings.cwd, *prefix]
+
+
+def _full(name: str) -> str | None:
+    """Return a tool's path unless it is missing or busybox's, which lacks the options that are needed."""
+    found = tool(name)
+    return None if found is None or "busybox" in str(Path(found).resolve()) else found

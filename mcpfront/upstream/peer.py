@@ -76,6 +76,10 @@ class Peer:
 
     # Sending
 
+    def knows_token(self, token: bytes) -> bool:
+        """Tell whether a call in flight has this progress token, raw JSON."""
+        return key(token) in self._tokens
+
     def require_usable(self) -> None:
         """See that the process has not ended.
 

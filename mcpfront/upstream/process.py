@@ -154,7 +154,7 @@ class Child(ProcessProtocol):
     def signal_group(self, number: signal.Signals) -> None:
         """Signal the process and everything in its group."""
         try:
-            self._signal_group(self.pid, number)
+            self._signal_group(self._group(), number)
         except ProcessLookupError:
             # right after the start the group does not exist: setsid has yet to run
             self._signal_alone(number)
@@ -241,9 +241,14 @@ class Child(ProcessProtocol):
         if self._drain is not None and self._drain.active():
             self._drain.cancel()
 
+    def _group(self) -> int:
+        if not self.pid:
+            raise ProcessLookupError  # zero would be the gateway's own group
+        return self.pid
+
     def _kill_leftovers(self) -> None:
         try:
-            self._signal_group(self.pid, signal.SIGKILL)
+            self._signal_group(self._group(), signal.SIGKILL)
         except ProcessLookupError:
             return  # the usual case: it left nothing behind
         except PermissionError:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from mcpfront.errors import HandshakeFailed, McpfrontError, Unavailable, UpstreamError
+from mcpfront.errors import HandshakeFailed, McpfrontError, Unavailable
 from mcpfront.protocol.jsonrpc import Message
 from mcpfront.upstream.backoff import Backoff
 from mcpfront.upstream.peer import Deliver, Peer
@@ -152,7 +152,7 @@ class Runner:
         try:
             result = await peer.initialize(self.params, self._timeout)
             peer.require_usable()
-        except UpstreamError:
+        except Exception:
             peer.child.stop(hurry=True)
             raise
         self._begin(peer, result)

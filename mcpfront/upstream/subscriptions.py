@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 
 from mcpfront.errors import TooManyRequests
 
-MAX_SUBSCRIPTIONS: Final = 1000
+MAX_SUBSCRIPTIONS: Final = 500
 
 M = TypeVar("M")
 

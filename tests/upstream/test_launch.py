@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from unittest import mock
 
@@ -53,6 +54,12 @@ class PrepareTests(SynchronousTestCase):
             tools = {"setsid": "/usr/bin/setsid", "setpriv": found}
             with mock.patch("mcpfront.upstream.launch.tool", tools.get):
                 self.assertEqual(prepare(Settings(command="cat"), PATH).argv[1:], ["/usr/bin/cat"])
+
+    def test_directory_without_env(self) -> None:
+        """Where env does not know how, a shell changes the directory."""
+        with mock.patch("mcpfront.upstream.launch.tool", {"setsid": "/usr/bin/setsid"}.get):
+            argv = prepare(Settings(command="pwd", cwd="/usr"), PATH).argv
+        self.assertEqual(subprocess.run(argv, capture_output=True, check=True).stdout, b"/usr\n")
 
     def test_without_setsid(self) -> None:
         """Without setsid nothing is started."""

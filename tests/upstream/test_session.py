@@ -16,6 +16,7 @@ from mcpfront.errors import (
 )
 from mcpfront.protocol.jsonrpc import Message, parse
 from mcpfront.upstream.peer import MAX_IN_FLIGHT
+from mcpfront.upstream.subscriptions import MAX_SUBSCRIPTIONS
 from tests.upstream.fakes import ADA, UpstreamCase, notification, request, silent
 from tests.upstream.settings import PARAMS
 
@@ -154,6 +155,27 @@ class CallTests(UpstreamCase):
         line = b'{"jsonrpc":"2.0","method":"notifications/progress","params":' + params + b"}"
         self.last.say_raw(line)
         self.assertEqual([message.raw for message in heard], [line])
+
+    def test_equal_ids_and_tokens(self) -> None:
+        """Clients that share a session may choose the same id and token; each gets what is its own."""
+        one = self.call(self.connection, request(id=1, _meta={"progressToken": 1}), to_one := [])
+        two = self.call(self.connection, request(id=1, _meta={"progressToken": 1}), to_two := [])
+        tokens = [message["params"]["_meta"]["progressToken"] for message in self.last.messages[2:]]
+        self.assertEqual(tokens, [1, 3])
+        self.last.say(method="notifications/progress", params={"progressToken": 3})
+        self.assertEqual((to_one, json.loads(to_two[0].raw)["params"]["progressToken"]), ([], 1))
+        self.last.say(id=3, result="two")
+        self.last.say(id=2, result="one")
+        self.assertEqual(json.loads(self.successResultOf(one))["result"], "one")
+        self.assertEqual(json.loads(self.successResultOf(two))["result"], "two")
+
+    def test_too_many_subscriptions(self) -> None:
+        """Subscriptions over what can be kept are refused."""
+        for number in range(MAX_SUBSCRIPTIONS):
+            self.call(self.connection, request("resources/subscribe", uri=f"a:{number}"))
+            self.last.say(id=self.last.messages[-1]["id"], result={})
+        over = self.call(self.connection, request("resources/subscribe", uri="b:1"))
+        self.failureResultOf(over, TooManyRequests)
 
     def test_client_gone(self) -> None:
         """Cancelling a call tells the server, under the id that it knows."""
@@ -311,6 +333,14 @@ class ServerTests(UpstreamCase):
             self.last.say(id=number, method="roots/list")
         self.assertEqual(self.last.messages[-1]["id"], 100)
         self.assertIn("error", self.last.messages[-1])
+
+    def test_asked_and_cancelled(self) -> None:
+        """A server that asks and cancels without end fills no queue."""
+        for number in range(1000):
+            self.last.say(id=number, method="roots/list")
+            self.last.say(method="notifications/cancelled", params={"requestId": number})
+        self.connection.listen(self.aside.append)
+        self.assertEqual(len(self.aside), 100)
 
     def test_garbage_is_not_told(self) -> None:
         """Garbage is dropped with a few warnings that never say what it was."""
