@@ -50,8 +50,7 @@ class Accepts:
     Attributes:
         json: ``application/json``.
         stream: ``text/event-stream``.
-        stream_first: ``text/event-stream``, and named before ``application/json``: of two equally good forms the
-            client named this one first.
+        stream_first: both, and the stream named first: of two equally good forms it is the one wanted.
     """
 
     json: bool
