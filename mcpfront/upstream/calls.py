@@ -73,6 +73,13 @@ class Call:
             return None
         return self.id if self.rewritten else key(self.token)
 
+    def progress(self, message: Message) -> Message:
+        """Return the server's progress with the token as the client wrote it."""
+        if not self.rewritten or self.token is None:
+            return message
+        params = jsonrpc.replace_member(message.params, ("progressToken",), self.token)
+        return jsonrpc.parse(message.replace("params", params))
+
     def arm(self, clock: IReactorTime, expire: Callable[[Call], None]) -> None:
         """Start the deadline."""
         self.end = clock.seconds() + max(LONGEST, self.timeout)

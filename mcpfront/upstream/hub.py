@@ -21,15 +21,12 @@ from mcpfront.upstream.base import OnMessage
 from mcpfront.upstream.budget import Seat
 from mcpfront.upstream.calls import Call
 from mcpfront.upstream.connection import StdioConnection
+from mcpfront.upstream.memory import UNSUBSCRIBE, Memory
 from mcpfront.upstream.parsing import capabilities_of, member_at, progress_token, result_for
 from mcpfront.upstream.peer import Peer
 from mcpfront.upstream.runner import Owner, Runner
-from mcpfront.upstream.subscriptions import Subscriptions
 
 CANCELLED: Final = "notifications/cancelled"
-SUBSCRIBE: Final = "resources/subscribe"
-UNSUBSCRIBE: Final = "resources/unsubscribe"
-SUBSCRIBING: Final = frozenset({SUBSCRIBE, UNSUBSCRIBE})
 CANCEL_GRACE: Final = 2.0
 """Seconds in which a server may still answer a call that its client cancelled."""
 REPLAY_TIMEOUT: Final = 60.0
@@ -84,8 +81,7 @@ class Hub(ABC):
         self.log = log
         self._timeout = timeout
         self.over = over
-        self._level: bytes | None = None
-        self._subscriptions: Subscriptions[StdioConnection] = Subscriptions()
+        self._memory: Memory[StdioConnection] = Memory()
 
     # For the upstream
 
@@ -125,7 +121,8 @@ class Hub(ABC):
             answer = await answering
         finally:
             self.ended(member, call)
-        self._note(member, message, answer)
+        if "result" in answer.members and not member.closed:
+            self._memory.note(member, message)
         return answer.with_id(id)
 
     def notify(self, member: StdioConnection, message: Message) -> None:
@@ -187,18 +184,7 @@ class Hub(ABC):
         Raises:
             TooManyRequests: it asks for more than can be kept.
         """
-        if message.method not in SUBSCRIBING:
-            return None
-        uri = jsonrpc.string(member_at(message.params, "uri"))
-        if uri is None:
-            return None
-        if message.method == SUBSCRIBE:
-            self._subscriptions.check(uri)
-            return None
-        if not self._subscriptions.held_by_others(member, uri):
-            return None
-        self._subscriptions.remove(member, uri)
-        return b"{}"
+        return b"{}" if self._memory.spares_the_server(member, message) else None
 
     def initialized(self, peer: Peer, message: Message) -> None:
         """Take a client's ``notifications/initialized``; the process has had its own."""
@@ -235,14 +221,12 @@ class Hub(ABC):
 
     def hearing(self, message: Message) -> set[StdioConnection]:
         """Return who subscribed to the resource of a ``notifications/resources/updated``."""
-        return self._subscriptions.hearing(jsonrpc.string(member_at(message.params, "uri")) or "")
+        return self._memory.hearing(message)
 
     def replay(self, peer: Peer) -> None:
         """Tell a new process the log level and the subscriptions that the old one had."""
-        if self._level is not None:
-            self._ask_aside(peer, "logging/setLevel", self._level)
-        for params in self._subscriptions.all_params():
-            self._ask_aside(peer, SUBSCRIBE, params)
+        for method, params in self._memory.requests():
+            self._ask_aside(peer, method, params)
 
     # Inside
 
@@ -255,24 +239,6 @@ class Hub(ABC):
             params = jsonrpc.replace_member(message.params, ("_meta", "progressToken"), call.id)
             message = jsonrpc.parse(message.replace("params", params))
         return call, message.with_id(call.id)
-
-    def _note(self, member: StdioConnection, message: Message, answer: Message) -> None:
-        """Remember what a later process must be told."""
-        if "result" not in answer.members or member.closed:
-            return
-        if message.method == "logging/setLevel":
-            self._level = message.params
-        elif message.method in SUBSCRIBING:
-            self._note_subscription(member, message)
-
-    def _note_subscription(self, member: StdioConnection, message: Message) -> None:
-        uri = jsonrpc.string(member_at(message.params, "uri"))
-        if uri is None:
-            return
-        if message.method == SUBSCRIBE:
-            self._subscriptions.add(member, uri, message.params)
-        else:
-            self._subscriptions.remove(member, uri)
 
     def _cancel(self, peer: Peer, member: StdioConnection, message: Message) -> None:
         call = member.find(member_at(message.params, "requestId"))
@@ -299,7 +265,7 @@ class Hub(ABC):
 
     def _unsubscribe(self, member: StdioConnection) -> None:
         peer = self.runner.current
-        for params in self._subscriptions.drop(member):
+        for params in self._memory.forget(member):
             if peer is not None and self.shared:
                 self._ask_aside(peer, UNSUBSCRIBE, params)
 

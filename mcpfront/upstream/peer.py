@@ -233,13 +233,7 @@ class Peer:
             return
         call.renew(self._clock)
         if call.on_message is not None:
-            call.on_message(self._with_token(message, call))
-
-    def _with_token(self, message: Message, call: Call) -> Message:
-        if not call.rewritten or call.token is None:
-            return message
-        params = jsonrpc.replace_member(message.params, ("progressToken",), call.token)
-        return jsonrpc.parse(message.replace("params", params))
+            call.on_message(call.progress(message))
 
     def _spoilt(self, line: bytes, error: InvalidMessage) -> None:
         call = self.in_flight.get(spoilt_response(line, error) or b"")
