@@ -136,7 +136,10 @@ class Endpoint:
         if isinstance(result, Failure) and not result.check(CancelledError):
             self._access.failure(exchange, record, result)
             _render(exchange, record, McpfrontError("the gateway failed; its log says more"))
-        self._access.write(exchange, record)
+        if record.answer is None:
+            self._access.write(exchange, record)
+        else:
+            record.answer.addBoth(lambda _: self._access.write(exchange, record))
 
 
 def _render(exchange: Exchange, record: Record, error: McpfrontError) -> None:

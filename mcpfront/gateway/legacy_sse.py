@@ -99,6 +99,7 @@ class LegacySse:
         session.begin(outlet)
         answer = Deferred.fromCoroutine(self._answer(session, message, outlet, record))
         self.calls.add(answer)
+        record.answer = answer
         answer.addBoth(self._finish, answer, session, outlet)
 
     async def _answer(self, session: Session, message: Message, outlet: SseOutlet, record: Record) -> None:

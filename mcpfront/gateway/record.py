@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from mcpfront.errors import McpfrontError
 
 
@@ -16,10 +18,11 @@ class Record:
         id: the raw JSON of the request's id, for errors.
         jsonrpc: whether errors are told as JSON-RPC.
         cancellable: whether the client's leaving ends the request: it could never come back for the answer.
+        answer: fires when the answer is complete, where it comes after the response to the request.
         error: what went wrong, empty when nothing did.
     """
 
-    __slots__ = ("cancellable", "error", "id", "jsonrpc", "rpc", "server", "tool", "user")
+    __slots__ = ("answer", "cancellable", "error", "id", "jsonrpc", "rpc", "server", "tool", "user")
 
     def __init__(self, server: str) -> None:
         self.server = server
@@ -29,6 +32,7 @@ class Record:
         self.id: bytes | None = None
         self.jsonrpc = False
         self.cancellable = False
+        self.answer: Deferred[None] | None = None
         self.error = ""
 
     def failed(self, error: McpfrontError) -> None:

@@ -12,15 +12,15 @@ from typing import Final, Protocol
 from twisted.internet.defer import Deferred
 
 from mcpfront.authn.base import Principal
-from mcpfront.errors import TooManyRequests, Unavailable
+from mcpfront.errors import INTERNAL_ERROR, TooManyRequests, Unavailable, jsonrpc_error
 from mcpfront.gateway.server import Server
 from mcpfront.gateway.streams import EventStream, ReplayBuffer
 from mcpfront.protocol import mcp
-from mcpfront.protocol.jsonrpc import Kind, Message
+from mcpfront.protocol.jsonrpc import Kind, Message, parse
 from mcpfront.upstream.base import Connection
 
 MAX_LISTENERS: Final = 4
-MAX_HELD: Final = 100
+HELD_EVENTS: Final = 100
 MAX_CALLS: Final = 200
 MAX_RESUMABLE: Final = 32
 
@@ -70,10 +70,9 @@ class Session:
     """
 
     __slots__ = (
-        "_bounds", "_calls", "_clock", "_closing", "_connection", "_held", "_last_stream", "_listeners",
-        "_on_close",
-        "_opening", "_replay", "_resumable", "closed", "echoed", "id", "last_used", "principal", "revision",
-        "server",
+        "_bounds", "_calls", "_clock", "_closing", "_connection", "_full", "_held", "_held_bytes",
+        "_last_stream", "_listeners", "_on_close", "_opening", "_replay", "_resumable", "closed", "echoed", "id",
+        "last_used", "principal", "revision", "server",
     )  # fmt: skip
 
     def __init__(
@@ -101,7 +100,9 @@ class Session:
         self._calls: list[Outlet] = []
         self._listeners: list[EventStream] = []
         self._resumable: dict[int, EventStream] = {}
+        self._full: set[EventStream] = set()
         self._held: deque[Message] | None = None
+        self._held_bytes = 0
         self._replay: ReplayBuffer | None = None
         self._last_stream = 0
 
@@ -198,7 +199,7 @@ class Session:
         self._listeners.append(stream)
         if len(self._listeners) > MAX_LISTENERS:
             self._listeners[0].finish()
-        held, self._held = self._held, None
+        held, self._held, self._held_bytes = self._held, None, 0
         for message in held or ():
             stream.send(message.raw)
 
@@ -230,9 +231,21 @@ class Session:
         return next((call for call in reversed(self._calls) if call.can_stream), None)
 
     def _hold(self, message: Message) -> None:
+        """Keep a message until somebody listens; over the bound the oldest is given up."""
         if self._held is None:
-            self._held = deque(maxlen=MAX_HELD)
+            self._held = deque()
         self._held.append(message)
+        self._held_bytes += len(message.raw)
+        while self._held and (len(self._held) > HELD_EVENTS or self._held_bytes > self._bounds.stream_buffer):
+            oldest = self._held.popleft()
+            self._held_bytes -= len(oldest.raw)
+            self._give_up(oldest)
+
+    def _give_up(self, message: Message) -> None:
+        """Tell the server that a request of its own will never be answered."""
+        if message.kind is Kind.REQUEST and self._connection is not None:
+            text = "the client opens no stream on which it could be asked"
+            self._connection.respond(parse(jsonrpc_error(message.id, INTERNAL_ERROR, text)))
 
     # Back-pressure: a slow client slows its own server, never another user's
 
@@ -241,11 +254,13 @@ class Session:
         if self._connection is None or self._connection.shared:
             stream.abort()
         else:
+            self._full.add(stream)
             self._connection.pause()
 
-    def stream_free(self, stream: EventStream) -> None:  # noqa: ARG002
-        """Read on."""
-        if self._connection is not None:
+    def stream_free(self, stream: EventStream) -> None:
+        """Read on once no stream is full any more."""
+        self._full.discard(stream)
+        if not self._full and self._connection is not None:
             self._connection.resume()
 
     def stream_detached(self, stream: EventStream) -> None:

@@ -37,6 +37,14 @@ class LegacySseTests(SynchronousTestCase):
         connection.calls[0].reply()
         self.assertEqual([r.get("id", "note") for r in self.replies()], [0, "note", 1])
 
+    def test_log_line_of_call(self):
+        """The line of a call is written when its answer has gone out, not when it was taken."""
+        self.post("initialize", 0)
+        self.post("tools/list", 1)
+        self.assertEqual([r.rpc for _, r in self.house.log.lines], ["initialize"])
+        self.house.upstream.connections[0].calls[0].reply()
+        self.assertEqual([r.rpc for _, r in self.house.log.lines], ["initialize", "tools/list"])
+
     def test_without_initialize(self):
         """A client that skips initialize is served: the gateway initializes for it."""
         self.post("tools/list", 1)

@@ -270,6 +270,30 @@ class StreamTests(SynchronousTestCase):
         exchange = self.get()
         self.assertEqual(events(exchange.streams[0].data)[0][2]["method"], "notifications/message")
 
+    def test_held_messages_are_bounded(self):
+        """What nobody listens for is held within a bound; a server's request beyond it is answered by an error."""
+        for _ in range(30):
+            self.connection.say(ASK)
+        self.assertIn(b"no stream", self.connection.responses[0].raw)
+        held = len(events(self.get().streams[0].data))
+        self.assertEqual(held + len(self.connection.responses), 30)
+
+    def test_two_slow_readers(self):
+        """The server is read again only when the last slow stream has caught up."""
+        first, second = self.get().streams[0], self.get().streams[0]
+        call = self.house.call("tools/list", 9, mcp_session_id=self.session)
+        self.connection.calls[0].say(PROGRESS)
+        third = call.streams[0]
+        for stream in (first, second, third):
+            stream.pause()
+        for _ in range(20):
+            self.connection.say(LOG)
+            self.connection.calls[0].say(PROGRESS)
+        second.resume()
+        self.assertTrue(self.connection.paused)
+        third.resume()
+        self.assertFalse(self.connection.paused)
+
     def test_one_stream(self):
         """Each message goes to exactly one stream, the newest."""
         old, new = self.get(), self.get()

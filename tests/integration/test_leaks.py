@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import random
 import signal
-import socket
 import sys
 import threading
 import time
@@ -16,8 +14,9 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.integration.harness import INITIALIZE, ROOT, TOKEN, Gateway, Session, stdio_server, wait_for
+from tests.integration.harness import ROOT, TOKEN, Gateway, Session, stdio_server, wait_for
 from tests.integration.processes import open_descriptors, resident_bytes
+from tests.integration.wire import Wire, initialize, open_sse
 
 SESSIONS = 1000
 AT_ONCE = 24
@@ -37,42 +36,6 @@ def proxy(**members: Any) -> dict[str, Any]:
     return {"sessions": sessions, **members}
 
 
-class Wire:
-    """A connection that is used without any client library, so that it can be dropped at any point."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
-        self.socket = socket.create_connection(("127.0.0.1", gateway.port), 30)
-
-    def send(self, method: str, path: str, body: bytes = b"", accept: str = "text/event-stream") -> None:
-        """Send one request."""
-        head = (
-            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.gateway.port}\r\n"
-            f"Authorization: Bearer {TOKEN}\r\n"
-            f"Accept: {accept}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        self.socket.sendall(head.encode() + body)
-
-    def read_until(self, text: bytes) -> bytes:
-        """Read until a text has come."""
-        data = b""
-        while text not in data:
-            more = self.socket.recv(65536)
-            assert more, data
-            data += more
-        return data
-
-    def drop(self) -> None:
-        """Reset the connection."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self.socket.close()
-
-
-def initialize(id: int = 0) -> bytes:
-    """Write an ``initialize`` request."""
-    return json.dumps({"jsonrpc": "2.0", "id": id, "method": "initialize", "params": INITIALIZE}).encode()
-
-
 def drop_streamable(gateway: Gateway) -> None:
     """Open a session over Streamable HTTP, call a tool, and vanish."""
     session = gateway.session("x")
@@ -82,12 +45,7 @@ def drop_streamable(gateway: Gateway) -> None:
 
 def drop_sse(gateway: Gateway) -> None:
     """Open a session over HTTP+SSE, initialize it, and reset the connection."""
-    stream = Wire(gateway)
-    stream.send("GET", "/x/sse")
-    data = stream.read_until(b"\n\n")
-    while b"sessionId=" not in data:
-        data += stream.read_until(b"\n\n")
-    path = data.split(b"data: ")[1].split(b"\n")[0].decode().removeprefix(gateway.url)
+    stream, path = open_sse(gateway, "x")
     wire = Wire(gateway)
     wire.send("POST", path, initialize())
     wire.read_until(b"202")
@@ -192,11 +150,7 @@ class LeakTests(TestCase):
         self.addCleanup(gateway.close)
         gateway.start()
         descriptors, memory = open_descriptors(gateway.pid), resident_bytes(gateway.pid)
-        stream = Wire(gateway)
-        stream.send("GET", "/x/sse")
-        data = stream.read_until(b"sessionId=")
-        data += stream.read_until(b"\n\n")
-        path = data.split(b"data: ")[1].split(b"\n")[0].decode().removeprefix(gateway.url)
+        stream, path = open_sse(gateway, "x")
         for body in (initialize(), b'{"jsonrpc":"2.0","method":"notifications/initialized"}'):
             connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
             headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
