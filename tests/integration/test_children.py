@@ -14,6 +14,7 @@ from uuid import uuid4
 import structlog
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -374,8 +375,50 @@ class Grandchildren(Children):
         await self.until(lambda: len(marked(self.mark)) == 1)
 
 
+GATEWAY = """
+import os, sys, structlog
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from tests.integration.test_children import ADA, PARAMS, Template
+from tests.integration.test_children import Limits, Settings, SpawnBudget, StdioUpstream
+args = [Template(a) for a in ("-m", "mcpfront.testing.hostile", "stubborn")]
+env = {"MARK": Template(sys.argv[1]), "PYTHONPATH": Template(sys.argv[2])}
+log = structlog.wrap_logger(None, processors=[lambda *_: (_ for _ in ()).throw(structlog.DropEvent)])
+server = Settings(args=args, env=env)
+up = StdioUpstream(server, reactor, reactor, os.environ, log, Limits(), SpawnBudget(0))
+reactor.callWhenRunning(lambda: Deferred.fromCoroutine(up.open(ADA, PARAMS)))
+reactor.run()
+"""
+
+
+class Orphans(Children):
+    """A gateway that is killed."""
+
+    async def test_gateway_killed(self) -> None:
+        """When the gateway is killed its processes end with it."""
+        ended: Deferred[Any] = Deferred()
+        protocol = ProcessProtocol()
+        protocol.processEnded = lambda _: ended.callback(None)  # type: ignore[method-assign]
+        command = [sys.executable, "-c", GATEWAY, self.mark, ROOT]
+        gateway = reactor.spawnProcess(protocol, command[0], command, env={"PYTHONPATH": ROOT})
+        await self.until(lambda: len(marked(self.mark)) == 1, seconds=20)
+        gateway.signalProcess("KILL")
+        await ended
+        await self.until(lambda: marked(self.mark) == [])
+
+
 class Crowd(Children):
     """Many sessions at once."""
+
+    async def test_opened_and_dropped(self) -> None:
+        """Sessions opened and closed in numbers leave nothing behind."""
+        up = self.upstream("good", isolation="session")
+        for _ in range(3):
+            opening = [Deferred.fromCoroutine(up.open(ADA, PARAMS)) for _ in range(10)]
+            sessions = [session for _, session in await DeferredList(opening, fireOnOneErrback=True)]
+            closing = [Deferred.fromCoroutine(session.close()) for session in sessions]
+            await DeferredList(closing, fireOnOneErrback=True)
+        self.assertEqual((up._hubs, dict(up._seats._taken)), (set(), {}))
 
     async def test_opened_and_killed(self) -> None:
         """Sessions whose processes are killed under load leave nothing, and each call is answered."""

@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import signal
 
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+
 from mcpfront.errors import (
     CallTimeout,
     HandshakeFailed,
     HandshakeRefused,
+    MessageTooLarge,
     ServerExited,
     TooManyRequests,
     Unavailable,
     UpstreamError,
 )
 from mcpfront.protocol.jsonrpc import Message, parse
+from mcpfront.upstream.budget import SpawnBudget
 from mcpfront.upstream.peer import MAX_IN_FLIGHT
 from mcpfront.upstream.subscriptions import MAX_SUBSCRIPTIONS
-from tests.upstream.fakes import ADA, UpstreamCase, notification, request, silent
+from tests.upstream.fakes import ADA, BEN, NOBODY, UpstreamCase, notification, request, silent
 from tests.upstream.settings import PARAMS
 
 
@@ -245,8 +251,6 @@ class CallTests(UpstreamCase):
     def test_close_fails_calls(self) -> None:
         """Closing a conversation fails its calls and ends its process."""
         calling = self.call(self.connection, request())
-        from twisted.internet.defer import Deferred
-
         closing = Deferred.fromCoroutine(self.connection.close())
         self.assertIn("closed", self.failure(calling, Unavailable))
         self.reactor.pump([0, 0])
@@ -456,13 +460,40 @@ class RestartTests(UpstreamCase):
 
     def test_stubborn(self) -> None:
         """A server that ignores the end of its input gets TERM, then KILL, on its group."""
-        from twisted.internet.defer import Deferred
-
         self.last.obeys = False
         closing = Deferred.fromCoroutine(self.connection.close())
         self.reactor.pump([0.1] * 45)
         self.successResultOf(closing)
         self.assertEqual(self.last.signals, [signal.SIGTERM, signal.SIGKILL])
+
+    def test_immortal(self) -> None:
+        """A process that even KILL does not end is let go: nobody waits for it, and its pipes are closed."""
+        self.last.obeys = False
+        self.patch(self.up._hubs.copy().pop().runner.current.child, "_signal_group", lambda *_: None)
+        closing = Deferred.fromCoroutine(self.connection.close())
+        self.reactor.pump([0.1] * 92)
+        self.successResultOf(closing)
+        self.assertEqual(self.last.pipes, {})
+        self.assertTrue(self.warned("the process does not end"))
+        self.last.exit(0)
+
+    def test_closed_output(self) -> None:
+        """A process that closes its output and lives on is ended, and its calls fail."""
+        calling = self.call(self.connection, request())
+        self.last.pipes[1].connectionLost(Failure(ConnectionDone()))
+        self.assertNoResult(calling)
+        self.reactor.advance(0.2)
+        self.assertIn("closed its connection", self.failure(calling, UpstreamError))
+        self.reactor.pump([0, 0])
+        self.assertFalse(self.last.alive)
+
+    def test_too_large(self) -> None:
+        """A message over the limit fails the calls in flight, and the process is ended."""
+        calling = self.call(self.connection, request())
+        self.last.say_raw(b"x" * (1024 * 1024 + 1))
+        self.failureResultOf(calling, MessageTooLarge)
+        self.reactor.pump([0, 0])
+        self.assertFalse(self.last.alive)
 
     def test_silent_restart(self) -> None:
         """A restart without a handshake fails the waiting requests, not the conversation."""
@@ -482,10 +513,6 @@ class CapTests(UpstreamCase):
 
     def test_per_user(self) -> None:
         """Over the cap a user is told what to do; others, and who ended a session, are not concerned."""
-        from twisted.internet.defer import Deferred
-
-        from tests.upstream.fakes import BEN, NOBODY
-
         up = self.upstream(max_per_user=2)
         one, _ = self.open(up), self.open(up)
         error = self.failureResultOf(self.opening(up), TooManyRequests).value
@@ -500,8 +527,6 @@ class CapTests(UpstreamCase):
 
     def test_in_all(self) -> None:
         """Over the cap of the gateway nobody starts a process, and a refused user's count stays as it was."""
-        from mcpfront.upstream.budget import SpawnBudget
-
         budget = SpawnBudget(2)
         up, other = self.upstream(budget), self.upstream(budget)
         self.open(up)
