@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +16,8 @@ from mcpfront.upstream.settings import StdioSettings
 
 INHERITED: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"})
 """Names that every child gets from the gateway's environment, besides ``LC_*``."""
+OWN_PROGRAMS: Final = str(Path(sys.executable).parent)
+"""Where programs lie that were installed beside the gateway; a virtual environment need not be on the PATH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def _program(settings: StdioSettings, env: Mapping[str, str]) -> str:
             raise HandshakeFailed(f"the server '{settings.name}' cannot start: its directory does not exist")
         if "/" in command:
             command = str(Path(settings.cwd) / command)
-    found = shutil.which(command, path=env["PATH"])
+    found = shutil.which(command, path=env["PATH"]) or shutil.which(command, path=OWN_PROGRAMS)
     if found is None:
         raise HandshakeFailed(
             f"the server '{settings.name}' cannot start: the command '{settings.command}' was not found"

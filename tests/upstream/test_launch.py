@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from unittest import mock
 
 from hypothesis import given
@@ -82,6 +83,12 @@ class PrepareTests(SynchronousTestCase):
         error = self.assertRaises(HandshakeFailed, prepare, settings, PATH)
         self.assertIn("'no-such'", error.message)
         self.assertNotIn("s3cret", error.message)
+
+    def test_installed_beside_the_gateway(self) -> None:
+        """A program of the gateway's own environment is found although that is not on the PATH."""
+        name = Path(sys.executable).name
+        argv = prepare(Settings(command=name), {"PATH": "/nowhere"}).argv
+        self.assertIn(str(Path(sys.executable).parent / name), argv)
 
     def test_childs_own_path(self) -> None:
         """The command is looked for on the path that the child gets."""
