@@ -17,7 +17,7 @@ from mcpfront.upstream.settings import StdioSettings
 INHERITED: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"})
 """Names that every child gets from the gateway's environment, besides ``LC_*``."""
 OWN_PROGRAMS: Final = str(Path(sys.executable).parent)
-"""Where programs lie that were installed beside the gateway; a virtual environment need not be on the PATH."""
+"""Where programs lie that were installed beside the gateway; it need not be on the PATH."""
 
 
 @dataclass(frozen=True, slots=True)

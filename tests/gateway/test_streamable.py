@@ -271,7 +271,7 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(events(exchange.streams[0].data)[0][2]["method"], "notifications/message")
 
     def test_held_messages_are_bounded(self):
-        """What nobody listens for is held within a bound; a server's request beyond it is answered by an error."""
+        """What nobody listens for is held within a bound; a request beyond it is answered by an error."""
         for _ in range(30):
             self.connection.say(ASK)
         self.assertIn(b"no stream", self.connection.responses[0].raw)
