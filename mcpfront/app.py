@@ -229,11 +229,7 @@ def _control_plane(reactor: Any, base_path: str, signs: Signs, started: float) -
 def _tell(config: Config) -> None:
     """Log what an operator should know before the first request."""
     for problem in config.warnings:
-        _log.warning("config", path=problem.path, problem=problem.message)
-    for name in sorted(_open_servers(config)):
-        _log.warning(
-            "this server is open to everybody who can reach it", server=name, mend="add serviceAuths to it"
-        )
+        _log.warning(str(problem))
 
 
 def _log_failure(failure: object) -> None:
