@@ -126,16 +126,23 @@ def run(path: str) -> int:
 
 
 def exit_in_order(reactor: Any) -> None:
-    """Make SIGTERM and SIGINT end the process with code 0 once everything has stopped."""
+    """Make the first SIGTERM or SIGINT end the process, with code 0, once everything has stopped."""
+    told = False
 
     def stop(*_: object) -> None:
-        if reactor.running:
-            reactor.callFromThread(reactor.stop)
+        nonlocal told
+        if told:
+            return
+        told = True
+        if not reactor.running:
+            raise SystemExit(0)
+        reactor.callFromThread(reactor.stop)
 
     def install() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
 
+    install()  # the reactor puts these back when it ends, so that a late signal finds them
     reactor.callWhenRunning(install)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from mcpfront.errors import (
     INVALID_PARAMS,
+    METHOD_NOT_FOUND,
     HandshakeRefused,
     McpfrontError,
     NotServed,
@@ -44,6 +45,10 @@ async def call(
         Unavailable: the session or the gateway has ended.
     """
     policy = session.server.policy
+    if message.method == mcp.DISCOVER:
+        # A client of a later era asks this before it falls back to initialize: a handshake made for it here
+        # would take the place of the client's own, and of its capabilities.
+        return jsonrpc_error(message.id, METHOD_NOT_FOUND, "Method not found: server/discover")
     try:
         if message.method == mcp.METHOD_WITH_TOOL:
             name = mcp.tool_name(message)
@@ -70,7 +75,7 @@ async def initialize(session: Session, message: Message, record: Record) -> tupl
     """
     id = message.id or b"null"  # noqa: A001
     try:
-        connection = await session.connect(message.params)
+        connection = await session.initialize(message.params)
     except HandshakeRefused as error:
         record.failed(error)
         return b'{"jsonrpc":"2.0","id":' + id + b',"error":' + error.error + b"}", False

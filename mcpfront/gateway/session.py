@@ -71,7 +71,7 @@ class Session:
 
     __slots__ = (
         "_bounds", "_calls", "_clock", "_closing", "_connection", "_full", "_held", "_held_bytes",
-        "_last_stream", "_listeners", "_on_close", "_opening", "_replay", "_resumable", "closed", "echoed", "id",
+        "_last_stream", "_listeners", "_on_close", "_opening", "_own", "_replay", "_resumable", "closed", "echoed", "id",
         "last_used", "principal", "revision", "server",
     )  # fmt: skip
 
@@ -95,6 +95,7 @@ class Session:
         self._bounds = bounds
         self._on_close = on_close
         self._connection: Connection | None = None
+        self._own = False
         self._opening: list[Deferred[None]] | None = None
         self._closing: Deferred[None] | None = None
         self._calls: list[Outlet] = []
@@ -131,6 +132,24 @@ class Session:
             else:
                 await self._open(params)
         return self._connection
+
+    async def initialize(self, params: bytes) -> Connection:
+        """Open the connection at the client's own wish.
+
+        A connection that the gateway opened for a client which had not asked yet is replaced: it would lack the
+        client's capabilities. One that the client itself opened stays.
+
+        Raises:
+            HandshakeFailed: the server could not be reached.
+            TooManyRequests: the caller may start no more processes.
+            Unavailable: the session ended meanwhile.
+        """
+        if self._connection is not None and not self._own:
+            earlier, self._connection = self._connection, None
+            await earlier.close()
+        connection = await self.connect(params)
+        self._own = True
+        return connection
 
     async def _open(self, params: bytes) -> None:
         self._opening = []

@@ -26,6 +26,7 @@ METHOD_WITH_TOOL: Final = "tools/call"
 LIST_OF_TOOLS: Final = "tools/list"
 INITIALIZE: Final = "initialize"
 INITIALIZED: Final = "notifications/initialized"
+DISCOVER: Final = "server/discover"
 
 _KNOWN: Final = frozenset(revision.encode() for revision in REVISIONS)
 

@@ -50,6 +50,22 @@ class LegacySseTests(SynchronousTestCase):
         self.post("tools/list", 1)
         self.assertEqual(len(self.house.upstream.connections), 1)
 
+    def test_late_initialize(self):
+        """A client that initializes after its first request gets a connection with its own capabilities."""
+        self.post("tools/list", 1)
+        self.house.upstream.connections[0].calls[0].reply()
+        self.post("initialize", 2)
+        self.assertTrue(self.house.upstream.connections[0].closed)
+        self.post("initialize", 3)
+        self.assertEqual(len(self.house.upstream.connections), 2)
+        self.assertEqual([r["id"] for r in self.replies()], [1, 2, 3])
+
+    def test_discover(self):
+        """The question of a later era is answered before any handshake."""
+        self.post("server/discover", 1)
+        self.assertEqual(self.replies()[0]["error"]["code"], -32601)
+        self.assertEqual(self.house.upstream.connections, [])
+
     def test_failure(self):
         """A server that does not start is told on the stream."""
         self.house.upstream.error = HandshakeFailed("did not start")
