@@ -71,8 +71,8 @@ class Session:
 
     __slots__ = (
         "_bounds", "_calls", "_clock", "_closing", "_connection", "_full", "_held", "_held_bytes",
-        "_last_stream", "_listeners", "_on_close", "_opening", "_own", "_replay", "_resumable", "closed", "echoed", "id",
-        "last_used", "principal", "revision", "server",
+        "_last_stream", "_listeners", "_on_close", "_opening", "_own", "_replay", "_resumable", "closed",
+        "echoed", "id", "last_used", "principal", "revision", "server",
     )  # fmt: skip
 
     def __init__(
