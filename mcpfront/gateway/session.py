@@ -136,8 +136,8 @@ class Session:
     async def initialize(self, params: bytes) -> Connection:
         """Open the connection at the client's own wish.
 
-        A connection that the gateway opened for a client which had not asked yet is replaced: it would lack the
-        client's capabilities. One that the client itself opened stays.
+        A connection that the gateway opened before the client asked is replaced: it would lack the client's
+        capabilities. One that the client itself opened stays.
 
         Raises:
             HandshakeFailed: the server could not be reached.
