@@ -7,7 +7,6 @@ and integers and forbids null.
 
 from __future__ import annotations
 
-import json
 import re
 from enum import Enum
 from typing import Final
@@ -19,12 +18,21 @@ from mcpfront.errors import INVALID_REQUEST, PARSE_ERROR, InvalidMessage
 MAX_ID: Final = 1024
 """Bytes of an id's JSON: an id is echoed and kept while the call runs, so it is bounded."""
 
+MAX_MEMBERS: Final = 256
+"""Members of an envelope: the protocol knows six, the rest are extensions."""
+MAX_HEALED: Final = 10_000
+"""Halves of surrogate pairs that are healed in one message; more are no accident."""
+
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING: Final = msgspec.json.Decoder(str)
 _LONE_SURROGATE: Final = re.compile(
     rb"(?i)(?<!\\)((?:\\\\)*)(?:\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2})"
 )
+
+_KEY: Final = re.compile(rb'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\r\n]*:[ \t\r\n]*')
+_AFTER_VALUE: Final = re.compile(rb"[ \t\r\n]*[,}]")
+_ENVELOPE: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
 Members = dict[str, msgspec.Raw]
 
@@ -95,16 +103,12 @@ def parse(raw: bytes) -> Message:
     if not raw.isascii():
         _check_utf8(raw)
     try:
-        members = _OBJECT.decode(raw)
-    except msgspec.ValidationError:
-        raise InvalidMessage("a JSON-RPC message is a JSON object") from None
-    except msgspec.DecodeError as error:
+        members = _decode(raw)
+    except InvalidMessage:
         healed = heal_surrogates(raw)
         if healed is None:
-            raise InvalidMessage(f"the body is not valid JSON: {error}", PARSE_ERROR) from None
-        return parse(healed)
-    except RecursionError:
-        raise InvalidMessage("the JSON is nested too deeply", PARSE_ERROR) from None
+            raise
+        raw, members = healed, _decode(healed)
     return _classify(raw, members)
 
 
@@ -128,6 +132,9 @@ def parse_body(raw: bytes) -> Message | list[msgspec.Raw]:
 def object_members(raw: bytes | msgspec.Raw) -> Members:
     """Split a JSON object into its members, values as raw JSON; duplicate keys are refused.
 
+    Keys that differ in case alone are duplicates too: several JSON libraries, Go's among them, match names
+    regardless of case, and would see another value than the gateway did.
+
     Raises:
         InvalidMessage: -32600 when it is no object or a key comes twice.
     """
@@ -136,6 +143,8 @@ def object_members(raw: bytes | msgspec.Raw) -> Members:
     except (msgspec.DecodeError, RecursionError):
         raise InvalidMessage("params must be a JSON object") from None
     _is_compact(raw, members, None)
+    if len({key.casefold() for key in members}) != len(members):
+        raise InvalidMessage("two keys of one object differ in case alone")
     return members
 
 
@@ -174,7 +183,9 @@ def heal_surrogates(raw: bytes) -> bytes | None:
     Programs that cut text at a UTF-16 offset print half of a pair. Strict parsers refuse the whole message
     for it.
     """
-    healed, count = _LONE_SURROGATE.subn(rb"\1\\ufffd", raw)
+    if b"\\ud" not in raw.lower():
+        return None
+    healed, count = _LONE_SURROGATE.subn(rb"\1\\ufffd", raw, MAX_HEALED)
     return healed if count else None
 
 
@@ -195,7 +206,20 @@ def notification(method: str, params: bytes | None = None) -> bytes:
     return b'{"jsonrpc":"2.0","method":' + msgspec.json.encode(method) + tail + b"}"
 
 
+def _decode(raw: bytes) -> Members:
+    try:
+        return _OBJECT.decode(raw)
+    except msgspec.ValidationError:
+        raise InvalidMessage("a JSON-RPC message is a JSON object") from None
+    except msgspec.DecodeError as error:
+        raise InvalidMessage(f"the body is not valid JSON: {error}", PARSE_ERROR) from None
+    except RecursionError:
+        raise InvalidMessage("the JSON is nested too deeply", PARSE_ERROR) from None
+
+
 def _classify(raw: bytes, members: Members) -> Message:
+    if not _ENVELOPE.issuperset(members):
+        _check_extensions(members)
     id = _valid_id(members.get("id"))  # noqa: A001
     compact = _is_compact(raw, members, id)
     version = members.get("jsonrpc")
@@ -240,21 +264,45 @@ def _is_compact(raw: bytes | msgspec.Raw, members: Members, id: bytes | None) ->
         size += len(key) + _size(value)
     if size == _size(raw):
         return True
-    try:
-        keys = json.loads(bytes(raw), object_pairs_hook=_keys, parse_int=str, parse_float=str)
-    except RecursionError:
-        raise InvalidMessage("the JSON is nested too deeply", PARSE_ERROR, id) from None
-    if len(keys) != len(members):
-        raise InvalidMessage("a key comes twice in one object", INVALID_REQUEST, id)
+    _check_keys(bytes(raw), members, id)
     return False
+
+
+def _check_keys(raw: bytes, members: Members, id: bytes | None) -> None:
+    """Refuse duplicate keys: what was decoded, in its order, must be the whole text.
+
+    Only the last of several equal keys is decoded, so that the walk then meets a key or a value it does not
+    expect. Values are compared, not parsed again: a message costs the same however it is written.
+    """
+    at = raw.index(b"{") + 1
+    for name, value in members.items():
+        key = _KEY.match(raw, at)
+        if key is None or _STRING.decode(key[1]) != name or not raw.startswith(bytes(value), key.end()):
+            break
+        after = _AFTER_VALUE.match(raw, key.end() + _size(value))
+        if after is None:
+            break
+        at = after.end()
+    else:
+        if not members or raw[at - 1 : at] == b"}":
+            return
+    raise InvalidMessage("a key comes twice in one object", INVALID_REQUEST, id)
+
+
+def _check_extensions(members: Members) -> None:
+    """Bound the members that JSON-RPC does not know; refuse those that look like one it does.
+
+    A JSON library that matches names regardless of case would take ``ID`` for the id.
+    """
+    if len(members) > MAX_MEMBERS:
+        raise InvalidMessage(f"a message has at most {MAX_MEMBERS} members")
+    for key in members:
+        if key not in _ENVELOPE and key.casefold() in _ENVELOPE:
+            raise InvalidMessage(f'write "{key.casefold()}" in lower case')
 
 
 def _size(raw: bytes | msgspec.Raw) -> int:
     return memoryview(raw).nbytes
-
-
-def _keys(pairs: list[tuple[str, object]]) -> list[str]:
-    return [key for key, _ in pairs]
 
 
 def _splice(raw: bytes, members: Members, compact: bool, key: str, value: bytes) -> bytes:
