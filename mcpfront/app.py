@@ -16,6 +16,7 @@ from mcpfront.authn.chain import authenticator_for
 from mcpfront.authz.policy import Policy
 from mcpfront.config.model import Config, Limits
 from mcpfront.config.model import Server as ServerConfig
+from mcpfront.errors import McpfrontError
 from mcpfront.gateway.alive import KeepAlive
 from mcpfront.gateway.endpoint import Endpoint
 from mcpfront.gateway.legacy_sse import LegacySse
@@ -27,7 +28,7 @@ from mcpfront.gateway.streamable import Streamable
 from mcpfront.listen.guard import Guard
 from mcpfront.listen.limits import HttpLimits
 from mcpfront.listen.service import ListenerService
-from mcpfront.listen.web import GatewaySite
+from mcpfront.listen.web import BodyLimit, GatewaySite, Head
 from mcpfront.telemetry.access import AccessLog
 from mcpfront.telemetry.logging import get_logger
 from mcpfront.telemetry.systemd import Notifier
@@ -209,12 +210,18 @@ def _open_servers(config: Config) -> set[str]:
     return {name for name, server in config.mcp_servers.items() if not server.service_auths}
 
 
-def _body_limits(table: dict[bytes, Route], open_servers: set[str], limits: Limits) -> Any:
-    def limit(path: bytes, authorized: bool) -> int:
+def _body_limits(table: dict[bytes, Route], open_servers: set[str], limits: Limits) -> BodyLimit:
+    """Give the whole limit to those alone whose credential is good: a body is kept while it arrives."""
+
+    def limit(path: bytes, head: Head) -> tuple[int, McpfrontError | None]:
         route = table.get(path)
-        if authorized or (route is not None and route.server.name in open_servers):
-            return limits.body
-        return limits.body_unauthenticated
+        if route is None or (route.server.name not in open_servers and not head.headers(b"authorization")):
+            return limits.body_unauthenticated, None
+        try:
+            route.server.authenticator.authenticate(head)
+        except McpfrontError as error:
+            return limits.body_unauthenticated, error
+        return limits.body, None
 
     return limit
 

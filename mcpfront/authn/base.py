@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from mcpfront.listen.exchange import Exchange
-
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -44,10 +42,17 @@ ANONYMOUS = Principal("anonymous", "none")
 """Everybody, on a server that asks nobody."""
 
 
+class Caller(Protocol):
+    """What of a request says who sends it: its head, so that it can be judged before the body arrives."""
+
+    def headers(self, name: bytes) -> list[bytes]:
+        """Return all values of a header (name in lower case)."""
+
+
 class Authenticator(Protocol):
     """Tells who is calling one server."""
 
-    def authenticate(self, exchange: Exchange) -> Principal:
+    def authenticate(self, caller: Caller) -> Principal:
         """Return who is calling.
 
         Raises:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from mcpfront.authn.base import ANONYMOUS, Authenticator, Principal
+from mcpfront.authn.base import ANONYMOUS, Authenticator, Caller, Principal
 from mcpfront.authn.service import ServiceAuthenticator, basic_entry, bearer_entry
 from mcpfront.config.model import Proxy, Server, ServiceAuth
 from mcpfront.errors import Unauthorized
-from mcpfront.listen.exchange import Exchange
 
 _NO_SIGN_IN = (
     "this server asks for OAuth sign-in, which this version does not offer: "
@@ -17,7 +16,7 @@ _NO_SIGN_IN = (
 class OpenAuthenticator:
     """Let everybody in as the same nobody."""
 
-    def authenticate(self, exchange: Exchange) -> Principal:  # noqa: ARG002 - asks nobody
+    def authenticate(self, caller: Caller) -> Principal:  # noqa: ARG002 - asks nobody
         """Return the anonymous principal, whatever credential was sent."""
         return ANONYMOUS
 
@@ -25,7 +24,7 @@ class OpenAuthenticator:
 class ClosedAuthenticator:
     """Let nobody in: the config asks for a sign-in that this version does not have."""
 
-    def authenticate(self, exchange: Exchange) -> Principal:  # noqa: ARG002 - no credential would do
+    def authenticate(self, caller: Caller) -> Principal:  # noqa: ARG002 - no credential would do
         """Refuse.
 
         Raises:

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcpfront.authn.base import Principal
+from mcpfront.authn.base import Caller, Principal
 from mcpfront.errors import Unauthorized
-from mcpfront.listen.exchange import Exchange
 
 _LABEL: Final = b"mcpfront principal label v1\x00"
 _LABEL_LENGTH: Final = 12
@@ -77,13 +76,13 @@ class ServiceAuthenticator:
         self._bearer = tuple(bearer)
         self._basic = tuple(basic)
 
-    def authenticate(self, exchange: Exchange) -> Principal:
+    def authenticate(self, caller: Caller) -> Principal:
         """Return whom the ``Authorization`` header proves; a credential anywhere else is not looked at.
 
         Raises:
             Unauthorized: with a challenge for each kind of credential that this server accepts.
         """
-        scheme, value = self._credential(exchange.headers(b"authorization"))
+        scheme, value = self._credential(caller.headers(b"authorization"))
         if scheme == b"bearer" and self._bearer:
             return self._by_token(value)
         if scheme == b"basic" and self._basic:

@@ -80,8 +80,8 @@ class LegacySse:
 
     async def post(self, server: Server, principal: Principal, exchange: Exchange, record: Record) -> None:
         """Take one message; its answer, if it has one, goes onto the session's stream."""
-        record.jsonrpc = True
         mcp.require_json(exchange.header(b"content-type"))
+        record.jsonrpc = True
         session = self._table.find(_session_id(exchange.query), principal, server)
         message = jsonrpc.parse(exchange.body)
         record.rpc, record.id = message.method, message.id
@@ -125,7 +125,11 @@ def _session_id(query: bytes) -> bytes:
     Raises:
         BadRequest: when there is none, or more than one.
     """
-    found = [value for name, value in parse_qsl(query, max_num_fields=20) if name.lower() == b"sessionid"]
+    try:
+        pairs = parse_qsl(query, max_num_fields=20)
+    except ValueError:  # too many fields, or characters that no id of ours has
+        pairs = []
+    found = [value for name, value in pairs if name.lower() == b"sessionid"]
     if len(found) != 1:
         raise BadRequest("POST to the URL that the stream's endpoint event gave you: it carries a sessionId")
     return found[0]

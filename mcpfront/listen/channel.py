@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 _REASONS: Final = {
     400: (b"Bad Request", "bad_request"),
+    401: (b"Unauthorized", "unauthorized"),
     408: (b"Request Timeout", "request_timeout"),
     413: (b"Content Too Large", "content_too_large"),
     431: (b"Request Header Fields Too Large", "header_fields_too_large"),
 }
-_LINGERING: Final = frozenset({413, 431})
+_LINGERING: Final = frozenset({401, 413, 431})
 _log = get_logger("http")
 
 
@@ -131,17 +133,18 @@ class GatewayChannel(HTTPChannel):
         """Refuse a line of the head that is too long."""
         self.refuse(431, f"a line of the request's head is over {self._limits.line_bytes} bytes")
 
-    def refuse(self, status: int, message: str) -> None:
+    def refuse(self, status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Answer a request that is not complete, and close the connection.
 
         Args:
-            status: 400, 408, 413 or 431.
+            status: 400, 401, 408, 413 or 431.
             message: what is wrong and how to mend it.
+            headers: what the answer carries besides.
         """
         if self.refused:
             return
         self.refused = True
-        self._say(status, message)
+        self._say(status, message, headers)
         self.clearLineBuffer()
         self.setRawMode()
         if status in _LINGERING:
@@ -201,7 +204,7 @@ class GatewayChannel(HTTPChannel):
             "linger": limits.linger,
         }.get(stage)
 
-    def _say(self, status: int, message: str) -> None:
+    def _say(self, status: int, message: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
         reason, code = _REASONS[status]
         request = self.requests[-1] if self.requests else None
         body = msgspec.json.encode({"error": code, "message": message})
@@ -210,7 +213,7 @@ class GatewayChannel(HTTPChannel):
             b"Content-Type: application/json",
             b"Connection: close",
         ]
-        lines += [b"%s: %s" % header for header in self.site.refusal_headers(request)]
+        lines += [b"%s: %s" % header for header in (*headers, *self.site.refusal_headers(request))]
         lines += [b"Content-Length: %d" % len(body), b"", body]
         self.transport.write(b"\r\n".join(lines))
         peer = getattr(self.transport.getPeer(), "host", "")

@@ -9,12 +9,16 @@ from typing import Final
 from twisted.web.http_headers import Headers
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]+")
-_HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::[0-9]{0,5})?")
+_LABEL: Final = rb"[A-Za-z0-9_~%!$&'()*+,;=-]{1,63}"
+_HOST: Final = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|" + _LABEL + rb"(?:\." + _LABEL + rb")*\.?)(?::[0-9]{0,5})?"
+)
+_MAX_HOST: Final = 255
 _ABSOLUTE: Final = re.compile(rb"(?i)https?://([^/?#]+)(/[^#]*|\?[^#]*)?")
 
 
 def head_problem(target: bytes, version: bytes, headers: Headers) -> str:
-    """Return what is wrong with a head, empty when nothing is (RFC 9112 sections 3.2 and 3.3).
+    """Return what is wrong with a head, empty when nothing is (RFC 9112 sections 3.2, 3.3 and 6.1).
 
     Args:
         target: the request target as sent.
@@ -26,8 +30,12 @@ def head_problem(target: bytes, version: bytes, headers: Headers) -> str:
         return "the request has more than one Host header"
     if not hosts and version == b"HTTP/1.1":
         return "the request has no Host header"
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if hosts and not (len(hosts[0]) <= _MAX_HOST and _HOST.fullmatch(hosts[0])):
         return "the Host header is not a host name with an optional port"
+    codings = headers.getRawHeaders(b"transfer-encoding", [])
+    if len(codings) > 1 or (codings and version != b"HTTP/1.1"):
+        # Another reader on the way could see another end of the body, and so another next request.
+        return "only HTTP/1.1 has a Transfer-Encoding header, and only one"
     return _target_problem(target, hosts)
 
 

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 from twisted.web import server
 from twisted.web.http import datetimeToString
+from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 
 from mcpfront.errors import BadRequest, McpfrontError, to_json
@@ -21,11 +22,22 @@ from mcpfront.listen.limits import HttpLimits
 from mcpfront.telemetry.logging import get_logger
 
 DataPlane = Callable[[Exchange], bool]
-BodyLimit = Callable[[bytes, bool], int]
+BodyLimit = Callable[[bytes, "Head"], tuple[int, McpfrontError | None]]
 RefusalHeaders = Callable[[bytes | None], HeaderList]
 ControlLog = Callable[[bytes, bytes, int, int, float], object]
 _MAPPED_IPV4 = "::ffff:"
 _log = get_logger("http")
+
+
+class Head:
+    """A request of which only the head has arrived, for those who judge it by that."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def headers(self, name: bytes) -> list[bytes]:
+        """Return all values of a header."""
+        return list(self._headers.getRawHeaders(name, ()))
 
 
 class GatewayRequest(server.Request):
@@ -42,6 +54,7 @@ class GatewayRequest(server.Request):
     exchange: WebExchange | None = None
     started = 0.0
     _limit = 0
+    _refusal: McpfrontError | None = None
 
     def gotLength(self, length: int | None) -> None:
         """Refuse a body that is announced too large; the head is complete here, the body has not begun."""
@@ -49,7 +62,7 @@ class GatewayRequest(server.Request):
         self.content = BytesIO()
         self.started = site.reactor.seconds()
         path = self.channel._path.partition(b"?")[0]  # noqa: SLF001 - the engine tells it only with the body
-        self._limit = site.body_limit(path, self.requestHeaders.hasHeader(b"authorization"))
+        self._limit, self._refusal = site.body_limit(path, Head(self.requestHeaders))
         if length is not None and length > self._limit:
             self._too_large()
 
@@ -111,6 +124,9 @@ class GatewayRequest(server.Request):
         return WebExchange(self, query, body, peer, site.reactor, site.limits)
 
     def _too_large(self) -> None:
+        if self._refusal is not None:
+            self.channel.refuse(self._refusal.status, self._refusal.message, self._refusal.headers)
+            return
         hint = (
             ""
             if self.requestHeaders.hasHeader(b"authorization")
@@ -126,7 +142,8 @@ class GatewaySite(server.Site):
         data_plane: takes an exchange and returns whether it serves that path; it answers later or at once.
         control: the resource for everything else, or what makes it when the first such request comes.
         reactor: for deadlines.
-        body_limit: the limit of a body, from the path and from whether there is an ``Authorization`` header.
+        body_limit: the limit of a body, from the path and the head, and with which error a larger one is
+            refused; None says that it is too large.
         limits: bounds of a connection.
         cors: headers that a refused request's answer carries, from the request's Origin.
         control_log: told of each answer of the control plane: method, path, status, bytes, start time.

@@ -11,7 +11,7 @@ from mcpfront.listen.exchange import Exchange
 from mcpfront.telemetry.logging import get_logger
 
 MAX_NAME: Final = 128
-"""Characters kept of names that a client chooses: methods and tools."""
+"""Characters kept of names that a client chooses: methods of HTTP and JSON-RPC, tools."""
 
 _SERVER_ERROR: Final = 500
 _QUIET: Final = ("/health", "/ready")
@@ -55,7 +55,7 @@ class AccessLog:
             id=exchange.id,
             user=record.user,
             server=record.server,
-            http=exchange.method,
+            http=exchange.method[:MAX_NAME],
             rpc=_bounded(record.rpc),
             status=exchange.status,
             ms=self._milliseconds(exchange.started),
@@ -80,7 +80,14 @@ class AccessLog:
         text = _bounded(path.decode("latin-1"))
         quiet = status < _SERVER_ERROR and text.endswith(_QUIET)
         tell = self._log.debug if quiet else self._log.info
-        tell("request", http=method, path=text, status=status, ms=self._milliseconds(started), bytes_out=sent)
+        tell(
+            "request",
+            http=method[:MAX_NAME],
+            path=text,
+            status=status,
+            ms=self._milliseconds(started),
+            bytes_out=sent,
+        )
 
     def _milliseconds(self, started: float) -> float:
         return round((self._clock.seconds() - started) * 1000, 1)

@@ -43,7 +43,7 @@ class HttpTests(TestCase):
             self.take,
             Resource(),
             reactor,
-            lambda _path, authorized: 1 << 20 if authorized else 1 << 14,
+            lambda _path, head: (1 << 20 if head.headers(b"authorization") else 1 << 14, None),
             LIMITS,
         )
 

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
+from mcpfront.errors import McpfrontError
 from mcpfront.listen.exchange import Exchange
 from mcpfront.listen.limits import HttpLimits
 from mcpfront.listen.web import GatewaySite
@@ -103,12 +104,13 @@ class Engine:
         self.made = 0
         self.answer = b"{}"
         self.hold = False
+        self.refusal: McpfrontError | None = None
         self.clients: list[Client] = []
         self.site = GatewaySite(
             self.take,
             self.control,
             self.clock,
-            lambda _path, authorized: body if authorized else unauthorized,
+            lambda _path, head: (body if head.headers(b"authorization") else unauthorized, self.refusal),
             replace(HttpLimits(), **limits),
             cors=lambda origin: [(b"Access-Control-Allow-Origin", origin)] if origin else [],
             control_log=lambda *facts: self.controls.append(facts),

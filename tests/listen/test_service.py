@@ -53,7 +53,7 @@ class ListenerTests(SynchronousTestCase):
 
     def start(self, address):
         """Start a listener."""
-        site = GatewaySite(lambda _exchange: False, Resource(), self.reactor, lambda _path, _authorized: 0)
+        site = GatewaySite(lambda _exchange: False, Resource(), self.reactor, lambda _path, _head: (0, None))
         service = ListenerService(
             address, site, self.reactor, self.failures.append, lambda: self.listening.append(service.port)
         )

@@ -30,7 +30,9 @@ class HealthTests(SynchronousTestCase):
         configure({}, self.log)
         self.addCleanup(configure, {})
         self.health = Health(self.clock, "/base", lambda: self.reason)
-        site = GatewaySite(lambda _: False, self.health.resource, self.clock, lambda _path, _authorized: 100)
+        site = GatewaySite(
+            lambda _: False, self.health.resource, self.clock, lambda _path, _head: (100, None)
+        )
         self.host = Host(site, self.clock)
 
     def get(self, path, method=b"GET"):
@@ -56,7 +58,9 @@ class HealthTests(SynchronousTestCase):
         """Pages that are made late tell the uptime of the gateway, not their own."""
         self.clock.advance(100)
         self.health = Health(self.clock, "", lambda: "", started=40.0)
-        site = GatewaySite(lambda _: False, self.health.resource, self.clock, lambda _path, _authorized: 100)
+        site = GatewaySite(
+            lambda _: False, self.health.resource, self.clock, lambda _path, _head: (100, None)
+        )
         self.host = Host(site, self.clock)
         self.assertEqual(json.loads(self.get(b"/health")[2])["uptime"], 60.0)
 
