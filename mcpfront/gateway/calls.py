@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from mcpfront.errors import McpfrontError, to_jsonrpc
+from mcpfront.gateway.record import Record
 from mcpfront.gateway.session import Session
 from mcpfront.gateway.streams import EventStream
 from mcpfront.listen.exchange import Exchange, HeaderList
@@ -89,6 +91,17 @@ class CallOutlet:
         else:
             self._exchange.respond(200, [JSON, *self._headers], response)
 
+    def fail(self, error: McpfrontError, record: Record) -> None:
+        """Answer with an error on the stream that was begun.
+
+        Raises:
+            McpfrontError: the same, when none was begun and HTTP can still tell it.
+        """
+        if self._stream is None:
+            raise error
+        record.failed(error)
+        self.respond(to_jsonrpc(error, record.id))
+
     def close(self) -> None:
         """End a stream that was begun and not answered."""
         if self._stream is not None and not self._stream.ended:
@@ -107,7 +120,7 @@ class CallOutlet:
 
     def _open(self) -> EventStream:
         if self._stream is None:
-            self._stream = self._session.new_stream()
+            self._stream = self._session.streams.new()
             if not self._exchange.gone:
                 self._stream.attach(self._exchange, self._headers)
             if self._session.revision >= mcp.POLLING:

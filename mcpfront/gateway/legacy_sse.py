@@ -66,9 +66,9 @@ class LegacySse:
         """Open a session and its stream; returns when the client is gone."""
         mcp.require_stream(exchange.header(b"accept"))
         record.rpc = "stream"
-        session = self._table.create(principal, server)
+        session = self._table.create(principal, server, legacy=True)
         session.echoed = True
-        stream = session.new_stream(replay=False)
+        stream = session.streams.new(replay=False)
         ended = stream.attach(exchange, [])
         url = f"{self._base_url}/{server.name}/message?sessionId={session.id}"
         stream.write(sse_event(url.encode(), b"endpoint"))
@@ -82,7 +82,7 @@ class LegacySse:
         """Take one message; its answer, if it has one, goes onto the session's stream."""
         mcp.require_json(exchange.header(b"content-type"))
         record.jsonrpc = True
-        session = self._table.find(_session_id(exchange.query), principal, server)
+        session = self._table.find(_session_id(exchange.query), principal, server, legacy=True)
         message = jsonrpc.parse(exchange.body)
         record.rpc, record.id = message.method, message.id
         if message.kind is Kind.REQUEST:

@@ -5,24 +5,21 @@ A session is bound to the principal that opened it and is never itself a proof o
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from mcpfront.authn.base import Principal
-from mcpfront.errors import INTERNAL_ERROR, TooManyRequests, Unavailable, jsonrpc_error
+from mcpfront.errors import INTERNAL_ERROR, McpfrontError, TooManyRequests, Unavailable, jsonrpc_error
+from mcpfront.gateway.listeners import Listeners
 from mcpfront.gateway.server import Server
-from mcpfront.gateway.streams import EventStream, ReplayBuffer
+from mcpfront.gateway.streams import Bounds, EventStream, Streams
 from mcpfront.protocol import mcp
 from mcpfront.protocol.jsonrpc import Kind, Message, parse
 from mcpfront.upstream.base import Connection
 
-MAX_LISTENERS: Final = 4
-HELD_EVENTS: Final = 100
 MAX_CALLS: Final = 200
-MAX_RESUMABLE: Final = 32
 
 
 class Outlet(Protocol):
@@ -36,22 +33,6 @@ class Outlet(Protocol):
         """Send a message that comes before the call's response."""
 
 
-class Bounds(Protocol):
-    """The limits of the config that a session obeys."""
-
-    @property
-    def replay_bytes(self) -> int:
-        """Bytes kept for replay."""
-
-    @property
-    def replay_events(self) -> int:
-        """Events kept for replay."""
-
-    @property
-    def stream_buffer(self) -> int:
-        """Bytes that may wait for a slow client."""
-
-
 class Session:
     """A client's conversation with one server.
 
@@ -62,17 +43,19 @@ class Session:
         clock: the time in seconds.
         bounds: limits of buffers.
         on_close: called once when the session ends.
+        legacy: whether it speaks HTTP+SSE.
 
     Attributes:
         echoed: whether the client has ever sent the id back.
         revision: the negotiated revision, empty before.
         last_used: when the last call or stream ended.
+        streams: makes its streams and finds those that can be resumed.
     """
 
     __slots__ = (
-        "_bounds", "_calls", "_clock", "_closing", "_connection", "_full", "_held", "_held_bytes",
-        "_last_stream", "_listeners", "_on_close", "_opening", "_own", "_replay", "_resumable", "closed",
-        "echoed", "id", "last_used", "principal", "revision", "server",
+        "_calls", "_clock", "_closing", "_connection", "_full", "_listeners", "_on_close", "_opener",
+        "_opening", "_own", "closed", "echoed", "id", "last_used", "legacy", "principal", "revision",
+        "server", "streams",
     )  # fmt: skip
 
     def __init__(
@@ -83,29 +66,27 @@ class Session:
         clock: Callable[[], float],
         bounds: Bounds,
         on_close: Callable[[Session], object],
+        legacy: bool = False,
     ) -> None:
         self.id = id
+        self.legacy = legacy
         self.principal = principal
         self.server = server
         self.echoed = False
         self.closed = False
         self.revision = ""
         self.last_used = clock()
+        self.streams = Streams(self, bounds, clock)
         self._clock = clock
-        self._bounds = bounds
         self._on_close = on_close
         self._connection: Connection | None = None
         self._own = False
         self._opening: list[Deferred[None]] | None = None
+        self._opener: Deferred[Connection] | None = None
         self._closing: Deferred[None] | None = None
         self._calls: list[Outlet] = []
-        self._listeners: list[EventStream] = []
-        self._resumable: dict[int, EventStream] = {}
+        self._listeners = Listeners(bounds.stream_buffer, self._give_up)
         self._full: set[EventStream] = set()
-        self._held: deque[Message] | None = None
-        self._held_bytes = 0
-        self._replay: ReplayBuffer | None = None
-        self._last_stream = 0
 
     @property
     def busy(self) -> bool:
@@ -153,18 +134,37 @@ class Session:
 
     async def _open(self, params: bytes) -> None:
         self._opening = []
+        refusal: McpfrontError | None = None
         try:
-            connection = await self.server.upstream.open(self.principal, params)
-            if self.closed:
-                await connection.close()
-                return
-            self._connection = connection
-            self.revision = mcp.negotiated(connection.result)
-            connection.listen(self.deliver)
+            await self._connect(params)
+        except McpfrontError as error:
+            refusal = error
+            raise
         finally:
             waiting, self._opening = self._opening, None
             for turn in waiting:
-                turn.callback(None)
+                # Whoever waited shares the refusal; after a cancellation the next of them tries.
+                if refusal is None:
+                    turn.callback(None)
+                else:
+                    turn.errback(refusal)
+
+    async def _connect(self, params: bytes) -> None:
+        self._opener = Deferred.fromCoroutine(self.server.upstream.open(self.principal, params))
+        try:
+            connection = await self._opener
+        except CancelledError:
+            if self.closed:
+                raise Unavailable("the session has ended; initialize again") from None
+            raise
+        finally:
+            self._opener = None
+        if self.closed:
+            await connection.close()
+            return
+        self._connection = connection
+        self.revision = mcp.negotiated(connection.result)
+        connection.listen(self.deliver)
 
     @property
     def connection(self) -> Connection | None:
@@ -189,76 +189,28 @@ class Session:
             self._calls.remove(outlet)
         self.last_used = self._clock()
 
-    def new_stream(self, *, replay: bool = True) -> EventStream:
-        """Make a stream of this session; with ``replay`` its events carry ids and can be resumed."""
-        if replay and self._replay is None:
-            self._replay = ReplayBuffer(self._bounds.replay_events, self._bounds.replay_bytes)
-        self._last_stream += 1
-        kept = self._replay if replay else None
-        stream = EventStream(self._last_stream, self, self._bounds.stream_buffer, self._clock, kept)
-        if replay:
-            self._resumable[stream.number] = stream
-            while len(self._resumable) > MAX_RESUMABLE:
-                oldest = next(iter(self._resumable))
-                del self._resumable[oldest]
-        return stream
-
-    def resumable(self, number: int) -> EventStream | None:
-        """Return the stream of that number, None when it is unknown."""
-        return self._resumable.get(number)
-
-    @property
-    def replay(self) -> ReplayBuffer | None:
-        """The events that can be replayed, None before the first."""
-        return self._replay
-
     def add_listener(self, stream: EventStream) -> None:
         """Let a stream take the messages that belong to no call; those that waited are sent now."""
-        stream.listens = True
-        self._listeners.append(stream)
-        if len(self._listeners) > MAX_LISTENERS:
-            self._listeners[0].finish()
-        held, self._held, self._held_bytes = self._held, None, 0
-        for message in held or ():
-            stream.send(message.raw)
+        self._listeners.add(stream)
 
     def deliver(self, message: Message) -> None:
         """Send a message of the server that belongs to no known call, on exactly one stream."""
         call = self._streaming_call()
-        if message.kind is Kind.REQUEST and call is not None:
-            call.message(message)
-        elif self._listeners:
-            self._listeners[-1].send(message.raw)
-        elif call is not None:
+        if call is not None and (message.kind is Kind.REQUEST or not self._listeners):
             call.message(message)
         else:
-            self._hold(message)
+            self._listeners.send_or_hold(message)
 
     def deliver_aside(self, message: Message) -> None:
         """Send a message of a call whose client takes no stream for it."""
-        if self._listeners:
-            self._listeners[-1].send(message.raw)
-        else:
-            self._hold(message)
+        self._listeners.send_or_hold(message)
 
     def send(self, data: bytes) -> None:
         """Send on the newest stream that listens; nowhere when there is none."""
-        if self._listeners:
-            self._listeners[-1].send(data)
+        self._listeners.send(data)
 
     def _streaming_call(self) -> Outlet | None:
         return next((call for call in reversed(self._calls) if call.can_stream), None)
-
-    def _hold(self, message: Message) -> None:
-        """Keep a message until somebody listens; over the bound the oldest is given up."""
-        if self._held is None:
-            self._held = deque()
-        self._held.append(message)
-        self._held_bytes += len(message.raw)
-        while self._held and (len(self._held) > HELD_EVENTS or self._held_bytes > self._bounds.stream_buffer):
-            oldest = self._held.popleft()
-            self._held_bytes -= len(oldest.raw)
-            self._give_up(oldest)
 
     def _give_up(self, message: Message) -> None:
         """Tell the server that a request of its own will never be answered."""
@@ -284,8 +236,7 @@ class Session:
 
     def stream_detached(self, stream: EventStream) -> None:
         """Forget a stream without a client; its events can still be replayed."""
-        if stream in self._listeners:
-            self._listeners.remove(stream)
+        self._listeners.discard(stream)
         self.last_used = self._clock()
 
     # The end
@@ -295,9 +246,9 @@ class Session:
         if self._closing is None:
             self.closed = True
             self._on_close(self)
-            for stream in [*self._listeners]:
-                stream.finish(farewell)
-            self._held = None
+            self._listeners.finish(farewell)
+            if self._opener is not None:
+                self._opener.cancel()
             self._closing = Deferred.fromCoroutine(self._close_connection())
         return self._closing
 

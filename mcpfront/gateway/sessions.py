@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from mcpfront.authn.base import Principal
 from mcpfront.errors import NotFound, TooManyRequests, Unavailable
 from mcpfront.gateway.server import Server
-from mcpfront.gateway.session import Bounds, Session
-from mcpfront.gateway.streams import GOODBYE
+from mcpfront.gateway.session import Session
+from mcpfront.gateway.streams import GOODBYE, Bounds
 
 UNCLAIMED: Final = 60.0
 """Idle seconds after which a session ends whose client has never sent the id back."""
@@ -58,8 +58,13 @@ class SessionTable:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def create(self, principal: Principal, server: Server) -> Session:
+    def create(self, principal: Principal, server: Server, *, legacy: bool = False) -> Session:
         """Make a session; it counts from here on, before anything is awaited.
+
+        Args:
+            principal: whose it is.
+            server: whom it talks to.
+            legacy: whether it speaks HTTP+SSE; the other transport's URLs do not know it then.
 
         Raises:
             TooManyRequests: the caller has as many sessions of this server as it may have.
@@ -78,14 +83,20 @@ class SessionTable:
                 "the gateway has no room for another session", headers=((b"retry-after", b"30"),)
             )
         session = Session(
-            secrets.token_urlsafe(ID_BYTES), principal, server, self._clock, self._bounds, self._forget
+            secrets.token_urlsafe(ID_BYTES),
+            principal,
+            server,
+            self._clock,
+            self._bounds,
+            self._forget,
+            legacy,
         )
         self._sessions[session.id] = session
         self._by_owner.setdefault(_key(principal, server), {})[session.id] = session
         return session
 
-    def find(self, id: bytes, principal: Principal, server: Server) -> Session:
-        """Return a session of this caller at this server.
+    def find(self, id: bytes, principal: Principal, server: Server, *, legacy: bool = False) -> Session:
+        """Return a session of this caller at this server and transport.
 
         Raises:
             NotFound: there is none of that id, or it is another caller's or another server's, which looks
@@ -95,6 +106,7 @@ class SessionTable:
         if (
             session is None
             or session.server is not server
+            or session.legacy is not legacy
             or _key(session.principal, server) != _key(principal, server)
         ):
             raise NotFound("the session is unknown or has ended; send initialize to start a new one")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from mcpfront.authn.base import Principal
 from mcpfront.errors import BadRequest, InvalidMessage, McpfrontError, NotFound, to_jsonrpc
@@ -126,6 +126,8 @@ class Streamable:
             if not lives:
                 headers.clear()
             outlet.respond(answer)
+        except McpfrontError as error:
+            outlet.fail(error, post.record)
         finally:
             self._done(session, outlet)
             if not lives:
@@ -137,6 +139,8 @@ class Streamable:
         outlet = self._outlet(session, post, [])
         try:
             outlet.respond(await dispatch.call(session, message, outlet, post.record, post.revision))
+        except McpfrontError as error:
+            outlet.fail(error, post.record)
         finally:
             self._done(session, outlet)
             self._end_if_nobodys(session, post)
@@ -153,6 +157,7 @@ class Streamable:
 
     async def _batch(self, post: Post, parts: list[msgspec.Raw]) -> None:
         post.record.rpc = "batch"
+        post.record.cancellable = post.session_id is None
         known = self._known(post)
         messages = _members(parts, (known.revision if known is not None else "") or post.revision)
         answered = [m for m in messages if isinstance(m, bytes) or m.kind is Kind.REQUEST]
@@ -167,6 +172,8 @@ class Streamable:
         try:
             answers = [Deferred.fromCoroutine(self._answer(session, m, outlet, post)) for m in answered]
             await gatherResults(answers, consumeErrors=True)
+        except FirstError as error:
+            error.subFailure.raiseException()
         finally:
             self._done(session, outlet)
             self._end_if_nobodys(session, post)
@@ -221,7 +228,7 @@ class Streamable:
     # GET
 
     async def _listen(self, session: Session, exchange: Exchange) -> None:
-        stream = session.new_stream()
+        stream = session.streams.new()
         ended = stream.attach(exchange, [])
         if session.revision >= mcp.POLLING:
             stream.prime()
@@ -233,10 +240,10 @@ class Streamable:
     async def _resume(self, session: Session, exchange: Exchange, last: bytes) -> None:
         """Replay what a stream sent after an event, then go on with it if it has not ended."""
         number, event = parse_event_id(last)
-        stream, replay = session.resumable(number), session.replay
-        if stream is None or replay is None:
+        found = session.streams.resume(number, event)
+        if found is None:
             raise NotFound("that stream is no longer kept; open a new one without Last-Event-ID")
-        frames = replay.since(number, event)
+        stream, frames = found
         ended = stream.attach(exchange, [])
         stream.keep_alive()
         for frame in frames:

@@ -18,7 +18,26 @@ from mcpfront.gateway.attachment import Attachment
 from mcpfront.listen.exchange import Exchange, HeaderList
 from mcpfront.protocol.framing import sse_comment, sse_event
 
+MAX_RESUMABLE: Final = 32
+MAX_LOST: Final = 64
+"""Streams of which is remembered what was lost, more than can be resumed."""
 GOODBYE: Final = sse_comment(b"the gateway is shutting down")
+
+
+class Bounds(Protocol):
+    """The limits of the config that a session obeys."""
+
+    @property
+    def replay_bytes(self) -> int:
+        """Bytes kept for replay."""
+
+    @property
+    def replay_events(self) -> int:
+        """Events kept for replay."""
+
+    @property
+    def stream_buffer(self) -> int:
+        """Bytes that may wait for a slow client."""
 
 
 class Flow(Protocol):
@@ -42,7 +61,7 @@ class ReplayBuffer:
         max_bytes: bytes of frames kept.
     """
 
-    __slots__ = ("_bytes", "_events", "_last", "_max_bytes", "_max_events")
+    __slots__ = ("_bytes", "_events", "_last", "_lost", "_max_bytes", "_max_events")
 
     def __init__(self, max_events: int, max_bytes: int) -> None:
         self._max_events = max_events
@@ -50,6 +69,7 @@ class ReplayBuffer:
         self._events: deque[tuple[int, int, bytes]] = deque()
         self._bytes = 0
         self._last = 0
+        self._lost: dict[int, int] = {}
 
     def add(self, stream: int, data: bytes) -> bytes:
         """Give an event of a stream its number, keep it, and return its frame."""
@@ -58,16 +78,23 @@ class ReplayBuffer:
         self._events.append((stream, self._last, frame))
         self._bytes += len(frame)
         while self._events and (len(self._events) > self._max_events or self._bytes > self._max_bytes):
-            self._bytes -= len(self._events.popleft()[2])
+            self._lose(*self._events.popleft())
         return frame
 
     def since(self, stream: int, event: int) -> list[bytes]:
         """Return the kept frames of a stream that came after an event."""
         return [frame for number, at, frame in self._events if number == stream and at > event]
 
-    def complete_since(self, event: int) -> bool:
-        """Tell whether nothing that came after an event has been dropped."""
-        return not self._events or self._events[0][1] <= event + 1 or event >= self._last
+    def lost_since(self, stream: int, event: int) -> bool:
+        """Tell whether something that a stream sent after an event is no longer kept."""
+        return self._lost.get(stream, 0) > event
+
+    def _lose(self, stream: int, event: int, frame: bytes) -> None:
+        self._bytes -= len(frame)
+        self._lost.pop(stream, None)
+        self._lost[stream] = event
+        if len(self._lost) > MAX_LOST:
+            del self._lost[next(iter(self._lost))]
 
 
 def parse_event_id(value: bytes) -> tuple[int, int]:
@@ -174,3 +201,51 @@ class EventStream:
         if attachment is self._attachment:
             self._attachment = None
             self._flow.stream_detached(self)
+
+
+class Streams:
+    """The streams that a session has made, as far as they can be resumed.
+
+    Args:
+        flow: the session.
+        bounds: limits of buffers.
+        clock: the time in seconds.
+
+    Attributes:
+        replay: the events that can be replayed, None before the first stream of them.
+    """
+
+    __slots__ = ("_bounds", "_clock", "_flow", "_last", "_resumable", "replay")
+
+    def __init__(self, flow: Flow, bounds: Bounds, clock: Callable[[], float]) -> None:
+        self.replay: ReplayBuffer | None = None
+        self._flow = flow
+        self._bounds = bounds
+        self._clock = clock
+        self._last = 0
+        self._resumable: dict[int, EventStream] = {}
+
+    def new(self, *, replay: bool = True) -> EventStream:
+        """Make a stream; with ``replay`` its events carry ids and can be resumed."""
+        if replay and self.replay is None:
+            self.replay = ReplayBuffer(self._bounds.replay_events, self._bounds.replay_bytes)
+        self._last += 1
+        kept = self.replay if replay else None
+        stream = EventStream(self._last, self._flow, self._bounds.stream_buffer, self._clock, kept)
+        if replay:
+            self._resumable[stream.number] = stream
+            if len(self._resumable) > MAX_RESUMABLE:
+                del self._resumable[next(iter(self._resumable))]
+        return stream
+
+    def resume(self, number: int, event: int) -> tuple[EventStream, list[bytes]] | None:
+        """Find a stream and what it sent after an event.
+
+        Returns:
+            None when the stream is unknown, or has ended and cannot be told whole: what is missing might be
+            the very answer that its client waits for.
+        """
+        stream, replay = self._resumable.get(number), self.replay
+        if stream is None or replay is None or (stream.ended and replay.lost_since(number, event)):
+            return None
+        return stream, replay.since(number, event)
