@@ -112,6 +112,7 @@ class WebExchange:
         """End the answer in order: nobody will be told of a client that leaves now."""
         self._take_waiting()
         self._request.finish()
+        self._request.exchange = None  # a cycle would keep the body until the garbage collector comes
 
     def drop(self) -> None:
         """Drop the connection for a reason of the writer's own."""

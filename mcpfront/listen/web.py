@@ -115,8 +115,9 @@ class GatewayRequest(server.Request):
     def connectionLost(self, reason: Failure) -> None:
         """Tell the exchange that the client left before the answer was complete."""
         super().connectionLost(reason)
-        if self.exchange is not None:
-            self.exchange.lost()
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.lost()
 
     def _make_exchange(self, query: bytes, site: GatewaySite) -> WebExchange:
         body = self.content.getvalue()
