@@ -96,7 +96,7 @@ class LegacySse:
 
     def _begin(self, session: Session, message: Message, record: Record) -> None:
         outlet = SseOutlet(session)
-        session.begin(outlet)
+        session.begin(outlet, len(message.raw))
         answer = Deferred.fromCoroutine(self._answer(session, message, outlet, record))
         self.calls.add(answer)
         record.answer = answer

@@ -20,6 +20,8 @@ from mcpfront.protocol.jsonrpc import Kind, Message, parse
 from mcpfront.upstream.base import Connection
 
 MAX_CALLS: Final = 200
+MAX_CALL_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of requests that a session may have in flight; each is kept until it is answered."""
 
 
 class Outlet(Protocol):
@@ -84,7 +86,7 @@ class Session:
         self._opening: list[Deferred[None]] | None = None
         self._opener: Deferred[Connection] | None = None
         self._closing: Deferred[None] | None = None
-        self._calls: list[Outlet] = []
+        self._calls: dict[Outlet, int] = {}
         self._listeners = Listeners(bounds.stream_buffer, self._give_up)
         self._full: set[EventStream] = set()
 
@@ -173,20 +175,27 @@ class Session:
 
     # The client's side
 
-    def begin(self, outlet: Outlet) -> None:
+    def begin(self, outlet: Outlet, size: int = 0) -> None:
         """Count a call as running.
 
+        Args:
+            outlet: where its messages go.
+            size: bytes of the request.
+
         Raises:
-            TooManyRequests: the session has too many calls in flight.
+            TooManyRequests: the session has too many calls in flight, or too large ones.
         """
         if len(self._calls) >= MAX_CALLS:
             raise TooManyRequests(f"this session has {MAX_CALLS} calls in flight; wait for one to end")
-        self._calls.append(outlet)
+        if self._calls and sum(self._calls.values()) + size > MAX_CALL_BYTES:
+            raise TooManyRequests(
+                f"this session would have calls of over {MAX_CALL_BYTES} bytes in flight; wait for one to end"
+            )
+        self._calls[outlet] = size
 
     def end(self, outlet: Outlet) -> None:
         """Count a call as ended."""
-        if outlet in self._calls:
-            self._calls.remove(outlet)
+        self._calls.pop(outlet, None)
         self.last_used = self._clock()
 
     def add_listener(self, stream: EventStream) -> None:

@@ -216,7 +216,7 @@ class Streamable:
         self, session: Session, post: Post, headers: HeaderList, expected: int | None = None
     ) -> CallOutlet:
         outlet = CallOutlet(session, post.exchange, post.accepts, headers, self._clock, expected)
-        session.begin(outlet)
+        session.begin(outlet, len(post.exchange.body))
         self._alive.add(outlet)
         return outlet
 

@@ -189,6 +189,26 @@ class CallTests(SynchronousTestCase):
         last = events(exchange.streams[0].data)[-1][2]
         self.assertEqual((last["id"], last["error"]["message"], len(house.table)), (5, "full", 0))
 
+    def test_large_calls(self):
+        """Requests are kept until they are answered, so that their bytes are bounded too."""
+        house = House()
+        session = house.initialize()
+        params = b'{"x":"' + b"x" * (4 << 20) + b'"}'
+        given = [house.call("tools/list", i, params, mcp_session_id=session) for i in range(5)]
+        self.assertEqual([exchange.status for exchange in given], [0, 0, 0, 429, 429])
+        house.upstream.connections[0].calls[0].reply()
+        again = house.call("tools/list", 9, params, mcp_session_id=session)
+        self.assertEqual((given[0].status, again.status), (200, 0))
+
+    def test_large_calls_over_messages(self):
+        """The same holds for HTTP+SSE, whose POSTs are answered at once."""
+        house = House()
+        stream = house.ask(b"GET", b"/x/sse").streams[0]
+        query = b"sessionId=" + stream.data.split(b"sessionId=")[1].split(b"\n")[0]
+        body = b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"x":"' + b"x" * (4 << 20) + b'"}}'
+        given = [house.ask(path=b"/x/message", query=query, body=body).status for _ in range(5)]
+        self.assertEqual(given, [202, 202, 202, 429, 429])
+
     def test_batch_of_a_client_that_left(self):
         """A batch without a session id ends with its client: nobody could come back for the answers."""
         house = House()
