@@ -100,8 +100,9 @@ class WebExchange:
         """Take note that the connection is lost before the answer was complete."""
         self.gone = True
         waiting = self._take_waiting()
-        if self._stream is not None:
-            waiting.insert(0, self._stream.lost)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            waiting.insert(0, stream.lost)
         for callback in waiting:
             try:
                 callback()
@@ -112,7 +113,8 @@ class WebExchange:
         """End the answer in order: nobody will be told of a client that leaves now."""
         self._take_waiting()
         self._request.finish()
-        self._request.exchange = None  # a cycle would keep the body until the garbage collector comes
+        # cycles would keep the body until the garbage collector comes
+        self._request.exchange = self._stream = None
 
     def drop(self) -> None:
         """Drop the connection for a reason of the writer's own."""
