@@ -26,9 +26,10 @@ from mcpfront.gateway.server import Server
 from mcpfront.gateway.sessions import SessionTable
 from mcpfront.gateway.streamable import Streamable
 from mcpfront.listen.guard import Guard
+from mcpfront.listen.head import BodyLimit, Head
 from mcpfront.listen.limits import HttpLimits
 from mcpfront.listen.service import ListenerService
-from mcpfront.listen.web import BodyLimit, GatewaySite, Head
+from mcpfront.listen.web import GatewaySite
 from mcpfront.telemetry.access import AccessLog
 from mcpfront.telemetry.logging import get_logger
 from mcpfront.telemetry.systemd import Notifier

@@ -25,8 +25,9 @@ _REASONS: Final = {
     408: (b"Request Timeout", "request_timeout"),
     413: (b"Content Too Large", "content_too_large"),
     431: (b"Request Header Fields Too Large", "header_fields_too_large"),
+    503: (b"Service Unavailable", "service_unavailable"),
 }
-_LINGERING: Final = frozenset({401, 413, 431})
+_LINGERING: Final = frozenset({401, 413, 431, 503})
 _log = get_logger("http")
 
 
@@ -137,7 +138,7 @@ class GatewayChannel(HTTPChannel):
         """Answer a request that is not complete, and close the connection.
 
         Args:
-            status: 400, 401, 408, 413 or 431.
+            status: 400, 401, 408, 413, 431 or 503.
             message: what is wrong and how to mend it.
             headers: what the answer carries besides.
         """
@@ -180,6 +181,12 @@ class GatewayChannel(HTTPChannel):
         self._cancel_forcing()
         super().connectionLost(reason)
         self.site.closed(self)
+
+    def resumeProducing(self) -> None:
+        """Go on: the client has read what was written."""
+        super().resumeProducing()
+        if not self.congested:
+            self.site.memory.caught_up(self)
 
     def _stage(self) -> str:
         if self._handlingRequest:

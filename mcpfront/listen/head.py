@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.web.http_headers import Headers
+
+from mcpfront.errors import McpfrontError
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]+")
 _LABEL: Final = rb"[A-Za-z0-9_~%!$&'()*+,;=-]{1,63}"
@@ -15,6 +17,21 @@ _HOST: Final = re.compile(
 )
 _MAX_HOST: Final = 255
 _ABSOLUTE: Final = re.compile(rb"(?i)https?://([^/?#]+)(/[^#]*|\?[^#]*)?")
+
+
+class Head:
+    """A request of which only the head has arrived, for those who judge it by that."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def headers(self, name: bytes) -> list[bytes]:
+        """Return all values of a header."""
+        return list(self._headers.getRawHeaders(name, ()))
+
+
+BodyLimit = Callable[[bytes, Head], tuple[int, McpfrontError | None]]
+"""The limit of a body, from its path and head, and the error that a larger one is answered with."""
 
 
 def head_problem(target: bytes, version: bytes, headers: Headers) -> str:

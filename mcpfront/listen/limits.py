@@ -22,6 +22,8 @@ class HttpLimits:
         line_bytes: how long each of them may be.
         stream_buffer: how much may wait for a paused stream.
         connections: how many connections may be open at once.
+        bodies: how much all of them together may have in bodies that are not answered.
+        unread: how much all of them together may have in answers that their clients do not read.
     """
 
     header_timeout: float = 20.0
@@ -36,3 +38,5 @@ class HttpLimits:
     line_bytes: int = 16 * 1024
     stream_buffer: int = 1024 * 1024
     connections: int = 10_000
+    bodies: int = 512 * 1024 * 1024
+    unread: int = 512 * 1024 * 1024

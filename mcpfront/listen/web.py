@@ -4,40 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 from twisted.web import server
 from twisted.web.http import datetimeToString
-from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 
 from mcpfront.errors import BadRequest, McpfrontError, to_json
 from mcpfront.listen.answer import WebExchange
 from mcpfront.listen.channel import GatewayChannel
 from mcpfront.listen.exchange import Exchange, HeaderList, Peer
+from mcpfront.listen.head import BodyLimit, Head
 from mcpfront.listen.limits import HttpLimits
+from mcpfront.listen.memory import Memory
 from mcpfront.telemetry.logging import get_logger
 
 DataPlane = Callable[[Exchange], bool]
-BodyLimit = Callable[[bytes, "Head"], tuple[int, McpfrontError | None]]
 RefusalHeaders = Callable[[bytes | None], HeaderList]
 ControlLog = Callable[[bytes, bytes, int, int, float], object]
+_RETRY: Final = ((b"Retry-After", b"5"),)
 _MAPPED_IPV4 = "::ffff:"
 _log = get_logger("http")
-
-
-class Head:
-    """A request of which only the head has arrived, for those who judge it by that."""
-
-    def __init__(self, headers: Headers) -> None:
-        self._headers = headers
-
-    def headers(self, name: bytes) -> list[bytes]:
-        """Return all values of a header."""
-        return list(self._headers.getRawHeaders(name, ()))
 
 
 class GatewayRequest(server.Request):
@@ -55,10 +45,12 @@ class GatewayRequest(server.Request):
     started = 0.0
     _limit = 0
     _refusal: McpfrontError | None = None
+    _kept = 0
+    _site: GatewaySite
 
     def gotLength(self, length: int | None) -> None:
         """Refuse a body that is announced too large; the head is complete here, the body has not begun."""
-        site = self.channel.site
+        site = self._site = self.channel.site
         self.content = BytesIO()
         self.started = site.reactor.seconds()
         path = self.channel._path.partition(b"?")[0]  # noqa: SLF001 - the engine tells it only with the body
@@ -71,10 +63,14 @@ class GatewayRequest(server.Request):
         if self.channel.refused:
             return
         if self.content.tell() + len(data) > self._limit:
-            self.content.close()
+            self._let_go()
             self._too_large()
-        else:
+        elif self.channel.site.memory.take(len(data)):
+            self._kept += len(data)
             self.content.write(data)
+        else:
+            self._let_go()
+            self.channel.refuse(503, "the gateway has no room for this body; try again later", _RETRY)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Offer the request to the data plane, else let the control plane's resources have it."""
@@ -112,8 +108,17 @@ class GatewayRequest(server.Request):
         """Whether the client still has to read what was written before."""
         return self.channel.congested
 
+    def finish(self) -> None:
+        """End the answer; what the client has yet to read of it is counted."""
+        channel = self.channel
+        super().finish()
+        self._let_go()
+        if channel.congested and self.responseHeaders.hasHeader(b"content-length"):
+            channel.site.memory.waits(channel, self.sentLength)
+
     def connectionLost(self, reason: Failure) -> None:
         """Tell the exchange that the client left before the answer was complete."""
+        self._let_go()
         super().connectionLost(reason)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
@@ -123,6 +128,13 @@ class GatewayRequest(server.Request):
         body = self.content.getvalue()
         peer = _peer(self.client, self.channel.isSecure())
         return WebExchange(self, query, body, peer, site.reactor, site.limits)
+
+    def _let_go(self) -> None:
+        """Keep the body no longer."""
+        self.content = BytesIO()
+        kept, self._kept = self._kept, 0
+        if kept:
+            self._site.memory.give(kept)
 
     def _too_large(self) -> None:
         if self._refusal is not None:
@@ -151,6 +163,7 @@ class GatewaySite(server.Site):
 
     Attributes:
         draining: whether connections end with their answer.
+        memory: counts what clients make the gateway keep.
     """
 
     noisy = False
@@ -176,6 +189,7 @@ class GatewaySite(server.Site):
         self._cors = cors
         self._control_log = control_log
         self._channels: set[GatewayChannel] = set()
+        self.memory = Memory(self.limits.bodies, self.limits.unread)
         self._second = -1
         self._date = b""
 
@@ -245,6 +259,7 @@ class GatewaySite(server.Site):
     def closed(self, channel: GatewayChannel) -> None:
         """Forget a connection."""
         self._channels.discard(channel)
+        self.memory.caught_up(channel)
 
     def drain(self) -> None:
         """Close the connections that wait for a request; the others end with their answer."""

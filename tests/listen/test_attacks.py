@@ -1,7 +1,8 @@
 """Tests of heads that are made to be understood differently by two readers, and of bodies without a right."""
 
 from mcpfront.errors import Unauthorized
-from tests.listen.engine import HEAD, EngineCase
+from mcpfront.listen.memory import Memory
+from tests.listen.engine import HEAD, Client, EngineCase
 
 POST = b"POST /x/mcp HTTP/1.1\r\n"
 
@@ -54,3 +55,71 @@ class CredentialTests(EngineCase):
         self.assertIn(b"\r\nWWW-Authenticate: Bearer\r\n", answer)
         self.assertIn(b'{"error":"unauthorized","message":"not valid"}', answer)
         self.assertEqual(engine.exchanges, [])
+
+
+class MemoryTests(EngineCase):
+    """Many connections that are each within their bounds."""
+
+    def bound(self, bodies: int, unread: int) -> None:
+        """Set the bounds of all connections together."""
+        self.engine.site.memory = Memory(bodies, unread)
+
+    def kept(self) -> tuple[int, int]:
+        """Return bytes of bodies and of unread answers."""
+        return self.engine.site.memory.kept, self.engine.site.memory.unread
+
+    def test_bodies(self):
+        """Bodies that arrive or wait for their answer are bounded together; the next comes later."""
+        self.bound(1500, 0)
+        self.engine.hold = True
+        first = self.engine.client()
+        first.send(HEAD + b"Content-Length: 900\r\n\r\n" + b"x" * 900)
+        second = self.engine.client()
+        answer = second.send(HEAD + b"Content-Length: 900\r\n\r\n" + b"x" * 700)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+        self.assertIn(b"\r\nRetry-After: 5\r\n", answer)
+        self.assertEqual(self.kept(), (900, 0))
+        self.engine.exchanges[0].respond(200, [], b"{}")
+        self.assertEqual(self.kept(), (0, 0))
+
+    def test_bodies_of_clients_that_leave(self):
+        """A body is forgotten with its connection, complete or not, and when it is refused."""
+        self.engine.hold = True
+        for size in (900, 200):
+            client = self.engine.client()
+            client.send(HEAD + b"Content-Length: 900\r\n\r\n" + b"x" * size)
+            self.assertEqual(self.kept(), (size, 0))
+            client.leave()
+            self.assertEqual(self.kept(), (0, 0))
+        client = self.engine.client()
+        client.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"64\r\n" + b"x" * 100 + b"\r\n"] * 11)
+        self.assertEqual(self.kept(), (0, 0))
+
+    def unread(self, size: int) -> Client:
+        """Open a connection whose client reads nothing of an answer."""
+        self.engine.answer = b"x" * size
+        client = self.engine.client()
+        client.channel.pauseProducing()
+        client.send(HEAD + b"Content-Length: 0\r\n\r\n")
+        return client
+
+    def test_unread_answers(self):
+        """Of too many answers that nobody reads the oldest is dropped, with its connection."""
+        self.bound(0, 1500)
+        first, second = self.unread(900), self.unread(500)
+        self.assertEqual((self.kept(), first.wire.aborted), ((0, 1400), False))
+        third = self.unread(500)
+        self.assertEqual([client.wire.aborted for client in (first, second, third)], [True, False, False])
+        self.assertEqual(self.kept(), (0, 1000))
+        self.engine.clock.advance(0)
+
+    def test_answer_read_late(self):
+        """An answer counts until it is read or its client leaves; one alone is never dropped."""
+        self.bound(0, 100)
+        client = self.unread(900)
+        self.assertEqual((self.kept(), client.wire.aborted), ((0, 900), False))
+        client.channel.resumeProducing()
+        self.assertEqual(self.kept(), (0, 0))
+        client = self.unread(900)
+        client.leave()
+        self.assertEqual(self.kept(), (0, 0))
