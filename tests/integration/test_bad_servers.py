@@ -1,0 +1,199 @@
+"""Servers that misbehave in every known way behind a real gateway, over both transports.
+
+The answers are those of docs/bad-input.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import Any
+
+from tests.integration.conversation import (
+    SseSession,
+    conversations,
+    text_of,
+    tool,
+)
+from tests.integration.harness import INITIALIZE, Gateway, Session, wait_for
+from tests.integration.processes import survivors
+from tests.integration.steady import MIB, SteadyCase, played, proxy
+
+BEGIN = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": INITIALIZE}
+CONNECTION_CLOSED = -32000
+REQUEST_TIMEOUT = -32001
+
+
+def vanish(session: Session | SseSession) -> None:
+    """Leave without DELETE, as clients do."""
+    if isinstance(session, SseSession):
+        session.end()
+
+
+class BadServerTests(SteadyCase):
+    """One server each that behaves badly, beside one that behaves."""
+
+    def fails(self, response: Any, code: int, *texts: str) -> None:
+        """See a response that is an error with a code and texts."""
+        self.assertEqual(response["error"]["code"], code, response)
+        for text in texts:
+            self.assertIn(text, response["error"]["message"])
+
+    def works(self, gateway: Gateway, server: str) -> None:
+        """See a server answer calls right over both transports."""
+        for session in conversations(gateway, server):
+            for number in range(3):
+                self.assertIn(f"call {number}", text_of(tool(session, "echo", text=f"call {number}")))
+            vanish(session)
+
+    def handshakes(self, gateway: Gateway, server: str) -> list[Any]:
+        """Ask a server to initialize over both transports; return the responses."""
+        answer = gateway.request("POST", f"/{server}/mcp", BEGIN)
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn("mcp-session-id", answer.headers)
+        legacy = SseSession(gateway, server, initialize=False)
+        responses = [answer.message(), legacy.call("initialize", INITIALIZE, id=0)]
+        legacy.end()
+        return responses
+
+    def dropped(self, gateway: Gateway, server: str) -> list[Any]:
+        """Return the log's lines about dropped messages of a server."""
+        lines = self.told(gateway, "dropped a message of the server")
+        return [line for line in lines if line["server"] == server]
+
+    def test_floods_stdout(self) -> None:
+        """A server that prints messages without end answers calls; memory stays, others are served."""
+        with self.running({"bad": played("flood-stdout")}, proxy(streamBuffer=65536)) as gateway:
+            for session in conversations(gateway, "bad"):
+                self.assertIn("result", tool(session, "echo"))
+                self.assertIn("result", tool(gateway.session("good"), "echo"))
+                session.end()
+
+    def test_floods_stderr(self) -> None:
+        """A server that logs without end works; its log is cut in length and number, and that is told."""
+        with self.running({"bad": played("flood-stderr")}) as gateway:
+            self.works(gateway, "bad")
+            wait_for(lambda: self.told(gateway, "stderr lines suppressed"), 10, "the count of lines")
+            lines = self.told(gateway, "stderr")
+            self.assertLessEqual(max(len(line["line"]) for line in lines), 2048)
+            self.assertLess(len(lines), 2000)
+
+    def test_answers_garbage(self) -> None:
+        """Lines that are no messages are dropped and counted in the log, which does not quote them."""
+        with self.running({"bad": played("garbage")}) as gateway:
+            self.works(gateway, "bad")
+            self.assertTrue(self.dropped(gateway, "bad"))
+            self.assertNotIn("Welcome", gateway.text())
+
+    def test_answers_twice(self) -> None:
+        """The second answer to a call is dropped and logged."""
+        with self.running({"bad": played("twice")}) as gateway:
+            self.works(gateway, "bad")
+            self.assertTrue(self.dropped(gateway, "bad"))
+
+    def test_answers_unknown_ids(self) -> None:
+        """Answers to what nobody asked are dropped and logged, and reach no client."""
+        with self.running({"bad": played("unknown-id")}) as gateway:
+            session = gateway.session("bad")
+            params = {"name": "echo", "arguments": {"text": "call"}}
+            answer = session.send({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": params})
+            self.assertEqual([message["id"] for message in answer.messages()], [9])
+            self.works(gateway, "bad")
+            self.assertTrue(self.dropped(gateway, "bad"))
+
+    def test_ignores_eof_and_term(self) -> None:
+        """A server that ignores the end of input and TERM is killed when its session ends."""
+        with self.running({"bad": played("stubborn")}) as gateway:
+            self.works(gateway, "bad")
+            wait_for(lambda: not gateway.family(), 12, "the end of stubborn children")
+            ends = [line["how"] for line in self.told(gateway, "process ended") if line["server"] == "bad"]
+            self.assertEqual(ends, ["signal SIGKILL"] * 2)
+
+    def test_exits_at_once(self) -> None:
+        """A server that ends at once fails the handshake with its exit code; later ones wait longer."""
+        with self.running({"bad": played("exit-at-once")}) as gateway:
+            for response in self.handshakes(gateway, "bad"):
+                self.fails(response, CONNECTION_CLOSED, "the server 'bad' ended (exit code 7)")
+
+    def test_never_initializes(self) -> None:
+        """A server that never answers the handshake fails it at handshakeTimeout, and is ended."""
+        with self.running({"bad": played("never-initialize", handshakeTimeout="500ms")}) as gateway:
+            begun = time.monotonic()
+            for response in self.handshakes(gateway, "bad"):
+                self.fails(response, CONNECTION_CLOSED, "the server 'bad' did not", "within 0.5 seconds")
+            self.assertLess(time.monotonic() - begun, 5)
+
+    def test_refuses_the_handshake(self) -> None:
+        """A server's own error to the handshake reaches the client as it is."""
+        with self.running({"bad": played("refuses")}) as gateway:
+            for response in self.handshakes(gateway, "bad"):
+                self.fails(response, -32042, "no entry")
+                self.assertEqual(response["error"]["data"], {"why": "because"})
+
+    def test_command_not_found(self) -> None:
+        """A command that is not there fails the handshake with its name and without its arguments."""
+        bad = {**played("good"), "command": "no-such-program", "args": ["--key=s3cret"]}
+        with self.running({"bad": bad}) as gateway:
+            for response in self.handshakes(gateway, "bad"):
+                self.fails(response, CONNECTION_CLOSED, "the command 'no-such-program' was not found")
+            self.assertNotIn("s3cret", gateway.text())
+
+    def test_dies(self) -> None:
+        """A server that dies in a call fails it at once with its exit code; the next call finds a new one."""
+        with self.running({}) as gateway:
+            for session in conversations(gateway, "good"):
+                self.fails(tool(session, "die"), CONNECTION_CLOSED, "the server 'good' ended (exit code 3)")
+                self.assertIn("again", text_of(tool(session, "echo", text="again")))
+                session.end()
+
+    def test_endless_message(self) -> None:
+        """A message over limits.message fails its call with the bound, and the server is ended."""
+        with self.running({"bad": played("huge-line")}, proxy(message=MIB)) as gateway:
+            for session in conversations(gateway, "bad"):
+                self.fails(tool(session, "echo"), CONNECTION_CLOSED, f"sent a message over {MIB} bytes")
+                session.end()
+
+    def test_reads_nothing(self) -> None:
+        """A server that reads nothing fails calls over the bound at once, the others at their timeout."""
+        bad = played("deaf", timeout="1s")
+        with self.running({"bad": bad}, proxy(message=MIB), peak=24 * MIB) as gateway:
+            session = SseSession(gateway, "bad")
+            params = {"name": "echo", "arguments": {"padding": "x" * (MIB - 1024)}}
+            for number in range(8):
+                call = {"jsonrpc": "2.0", "id": number + 1, "method": "tools/call", "params": params}
+                self.assertEqual(session.send(call).status, 202)
+            failures = [json.loads(session.event())["error"] for _ in range(8)]
+            texts = {error["code"]: error["message"] for error in failures}
+            self.assertIn("does not read its input", texts[CONNECTION_CLOSED])
+            self.assertIn("did not answer within 1 seconds", texts[REQUEST_TIMEOUT])
+            self.assertIn("result", tool(gateway.session("good"), "echo"))
+            session.end()
+
+    def test_closes_its_output(self) -> None:
+        """A server that closes its output and lives on fails its calls and is ended."""
+        with self.running({"bad": played("closes-stdout")}) as gateway:
+            for session in conversations(gateway, "bad"):
+                self.fails(tool(session, "echo"), CONNECTION_CLOSED, "closed its connection")
+                vanish(session)
+
+    def test_half_a_character(self) -> None:
+        """A text cut inside a surrogate pair is mended, so that the client can read the answer."""
+        with self.running({"bad": played("half-surrogates")}) as gateway:
+            for session in conversations(gateway, "bad"):
+                self.assertEqual(text_of(tool(session, "echo")), "cut \ufffd")
+                vanish(session)
+
+    def test_forks_grandchildren(self) -> None:
+        """What a server has started ends with it; what left its group holds no descriptor of the gateway."""
+        with self.running({"bad": played("grandchildren")}) as gateway:
+            session = gateway.session("bad")
+            self.assertIn("result", tool(session, "echo"))
+            wait_for(lambda: len(gateway.family()) == 3, 10, "the start of two grandchildren")
+            child, *_ = family = gateway.family()
+            (runaway,) = (one for one in family if one.session not in (child.pid, gateway.pid))
+            self.addCleanup(os.kill, runaway.pid, signal.SIGKILL)
+            session.end()
+            left = {runaway.pid}
+            wait_for(lambda: {one.pid for one in survivors(family)} == left, 10, "the end of the family")
