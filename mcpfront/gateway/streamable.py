@@ -76,13 +76,13 @@ class Streamable:
             McpfrontError: for the endpoint to render.
         """
         mcp.require_json(exchange.header(b"content-type"))
-        accepts = mcp.accepts(exchange.header(b"accept"))
+        accepts = mcp.accepts(_accept(exchange))
         record.jsonrpc = True
         parsed = jsonrpc.parse_body(exchange.body)
         if not isinstance(parsed, list):
             record.rpc, record.id = parsed.method, parsed.id
         revision = mcp.require_version(exchange.headers(VERSION_HEADER))
-        post = Post(server, principal, exchange, record, accepts, revision, exchange.header(SESSION_HEADER))
+        post = Post(server, principal, exchange, record, accepts, revision, _session_id(exchange))
         if isinstance(parsed, list):
             await self._batch(post, parsed)
             return
@@ -97,7 +97,7 @@ class Streamable:
     async def get(self, server: Server, principal: Principal, exchange: Exchange, record: Record) -> None:
         """Open or resume a stream for what the server sends by itself; returns when the client is gone."""
         record.rpc = "stream"
-        mcp.require_stream(exchange.header(b"accept"))
+        mcp.require_stream(_accept(exchange))
         mcp.require_version(exchange.headers(VERSION_HEADER))
         session = self._session_of(server, principal, exchange)
         last = exchange.header(b"last-event-id")
@@ -193,7 +193,7 @@ class Streamable:
     # Sessions
 
     def _session_of(self, server: Server, principal: Principal, exchange: Exchange) -> Session:
-        id = exchange.header(SESSION_HEADER)  # noqa: A001
+        id = _session_id(exchange)  # noqa: A001
         if id is None:
             raise BadRequest("send the Mcp-Session-Id that initialize gave you")
         return self._table.find(id, principal, server)
@@ -253,6 +253,24 @@ class Streamable:
         elif stream.listens:
             session.add_listener(stream)
         await self._alive.until(stream, ended)
+
+
+def _accept(exchange: Exchange) -> bytes | None:
+    """Return the ``Accept`` header; several lines of it are one list (RFC 9110 section 5.3)."""
+    values = exchange.headers(b"accept")
+    return b", ".join(values) if values else None
+
+
+def _session_id(exchange: Exchange) -> bytes | None:
+    """Return the session id, None when there is none.
+
+    Raises:
+        BadRequest: when there are two: another reader on the way might have taken the other.
+    """
+    values = exchange.headers(SESSION_HEADER)
+    if len(values) > 1:
+        raise BadRequest("Mcp-Session-Id was sent more than once")
+    return values[0] if values else None
 
 
 def _members(parts: list[msgspec.Raw], revision: str | None) -> list[Message | bytes]:

@@ -25,6 +25,7 @@ _PARAM: Final = re.compile(rb"(?i)mcp-param-[!#$%&'*+.^_`|~0-9a-z-]+")
 _MAX_PARAMS: Final = 64
 _MAX_REQUESTED: Final = 8192
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::([0-9]{0,5}))?")
+_WEB_ORIGIN: Final = re.compile(r"https?://(\[[0-9a-f:.]+\]|[^:/?#@\[\]\\\s]+)(?::[0-9]{1,5})?")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _VARY: Final = (b"Vary", b"Origin")
 _EXPOSE: Final = (b"Access-Control-Expose-Headers", _EXPOSED)
@@ -134,10 +135,9 @@ def _origin(text: str) -> str:
 
 
 def _hostname(origin: str) -> str:
-    try:
-        return urlsplit(origin).hostname or ""
-    except ValueError:
-        return ""
+    """Return the host of a web page's origin, empty for anything else (RFC 6454 section 6.2)."""
+    match = _WEB_ORIGIN.fullmatch(origin)
+    return "" if match is None else match.group(1).strip("[]")
 
 
 def _is_loopback(host: str) -> bool:

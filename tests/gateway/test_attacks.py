@@ -25,6 +25,28 @@ class MessageUrlTests(SynchronousTestCase):
         self.assertEqual(house.log.failures, [])
 
 
+class HeaderTests(SynchronousTestCase):
+    """Headers that come in several lines."""
+
+    def test_two_session_ids(self):
+        """Two session ids are refused, equal or not: nobody can tell whose request it is."""
+        house = House()
+        session = house.initialize()
+        for method in (b"GET", b"POST", b"DELETE"):
+            exchange = house.ask(method, body=LIST, mcp_session_id=[session, session])
+            self.assertEqual(exchange.status, 400, method)
+        self.assertEqual((len(house.table), house.upstream.connections[0].calls), (1, []))
+
+    def test_accept_in_lines(self):
+        """Several Accept lines are one list."""
+        house = House()
+        session = house.initialize()
+        accept = [b"application/json", b"text/event-stream"]
+        exchange = house.call("tools/list", mcp_session_id=session, accept=accept)
+        house.upstream.connections[0].calls[0].say(PROGRESS)
+        self.assertEqual(exchange.response_headers[b"content-type"], b"text/event-stream")
+
+
 class TransportTests(SynchronousTestCase):
     """Sessions of one transport at the URLs of the other."""
 

@@ -1,6 +1,9 @@
 """Tests of heads that are made to be understood differently by two readers, and of bodies without a right."""
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from mcpfront.errors import Unauthorized
+from mcpfront.listen.guard import Guard
 from mcpfront.listen.memory import Memory
 from tests.listen.engine import HEAD, Client, EngineCase
 
@@ -123,3 +126,20 @@ class MemoryTests(EngineCase):
         client = self.unread(900)
         client.leave()
         self.assertEqual(self.kept(), (0, 0))
+
+
+class OriginTests(SynchronousTestCase):
+    """Origins that look local."""
+
+    def test_spellings(self):
+        """Only what browsers send for a page of this machine passes for one."""
+        guard = Guard("http://127.0.0.1:8080", [], [])
+        for origin in ("http://localhost:1", "https://LOCALHOST", "http://[::1]:5", "http://127.0.0.2"):
+            self.assertTrue(guard.allows_origin(origin.encode()), origin)
+        for origin in (
+            "http://evil.com\\@localhost", "http://localhost@evil.com", "http://evil.com#@localhost",
+            "http://localhost.evil.com", "evil://localhost", "chrome-extension://localhost", "localhost",
+            "http://localhost/path", "http://localhost:x", "http://localhost http://evil.com", "null",
+            "http://[::1", "http://127.1", "http://2130706433", "http://0.0.0.0", "file://", "",
+        ):  # fmt: skip
+            self.assertFalse(guard.allows_origin(origin.encode()), origin)
