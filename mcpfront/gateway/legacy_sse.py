@@ -85,6 +85,7 @@ class LegacySse:
         session = self._table.find(_session_id(exchange.query), principal, server, legacy=True)
         message = jsonrpc.parse(exchange.body)
         record.rpc, record.id = message.method, message.id
+        mcp.require_direction(message)
         if message.kind is Kind.REQUEST:
             self._begin(session, message, record)
         elif session.connection is not None:

@@ -81,6 +81,7 @@ class Streamable:
         parsed = jsonrpc.parse_body(exchange.body)
         if not isinstance(parsed, list):
             record.rpc, record.id = parsed.method, parsed.id
+            mcp.require_direction(parsed)
         revision = mcp.require_version(exchange.headers(VERSION_HEADER))
         post = Post(server, principal, exchange, record, accepts, revision, _session_id(exchange))
         if isinstance(parsed, list):
@@ -292,6 +293,8 @@ def _members(parts: list[msgspec.Raw], revision: str | None) -> list[Message | b
 def _parsed(part: msgspec.Raw) -> Message | bytes:
     """Parse one member of a batch; a bad one is answered by itself (JSON-RPC 2.0 section 6)."""
     try:
-        return jsonrpc.parse(bytes(part))
+        message = jsonrpc.parse(bytes(part))
+        mcp.require_direction(message)
     except InvalidMessage as error:
         return to_jsonrpc(error, error.id)
+    return message

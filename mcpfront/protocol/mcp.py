@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from mcpfront.errors import BadRequest, NotAcceptable, UnsupportedMediaType
-from mcpfront.protocol.jsonrpc import Message, object_members, string
+from mcpfront.errors import BadRequest, InvalidMessage, NotAcceptable, UnsupportedMediaType
+from mcpfront.protocol.jsonrpc import Kind, Message, object_members, string
 
 REVISIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """The revisions with an ``initialize`` handshake, oldest first."""
@@ -25,6 +25,7 @@ UNSUPPORTED_VERSION: Final = -32022
 METHOD_WITH_TOOL: Final = "tools/call"
 LIST_OF_TOOLS: Final = "tools/list"
 INITIALIZE: Final = "initialize"
+NOTIFICATIONS: Final = "notifications/"
 INITIALIZED: Final = "notifications/initialized"
 DISCOVER: Final = "server/discover"
 
@@ -118,6 +119,24 @@ def require_version(headers: list[bytes]) -> str | None:
     if headers[0] not in _KNOWN:
         raise UnsupportedVersion(headers[0])
     return headers[0].decode()
+
+
+def require_direction(message: Message) -> None:
+    """Refuse a request in the form of a notification, and the other way round (JSON-RPC 2.0 section 4.1).
+
+    A lax server would act on either, but what is asked of requests, such as the tool filter, is not asked of
+    notifications, and the ids that notifications name are translated in no request.
+
+    Raises:
+        InvalidMessage: when the id and the method contradict each other.
+    """
+    named = message.method.startswith(NOTIFICATIONS)
+    if message.kind is Kind.REQUEST and named:
+        raise InvalidMessage("a notification is sent without an id", id=message.id)
+    if message.kind is Kind.NOTIFICATION and not named:
+        raise InvalidMessage(
+            f'a request has an "id"; the method of a notification begins with "{NOTIFICATIONS}"'
+        )
 
 
 def initialize_params(revision: str | None) -> bytes:

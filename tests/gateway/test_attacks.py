@@ -4,6 +4,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mcpfront.config.model import ToolFilter
 from mcpfront.errors import HandshakeFailed, Unavailable
 from tests.gateway.support import Bounds, House, events
 
@@ -23,6 +24,40 @@ class MessageUrlTests(SynchronousTestCase):
             exchange = house.ask(path=b"/x/message", query=query, body=INIT)
             self.assertEqual(exchange.status, 400, query)
         self.assertEqual(house.log.failures, [])
+
+
+class DirectionTests(SynchronousTestCase):
+    """Requests without an id and notifications with one."""
+
+    CALL = b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"hidden"}}'
+    CANCEL = b'{"jsonrpc":"2.0","id":1,"method":"notifications/cancelled","params":{"requestId":7}}'
+
+    def setUp(self):
+        self.house = House(tool_filter=ToolFilter(mode="block", list=["hidden"]))
+
+    def untouched(self) -> None:
+        """See that the server got nothing."""
+        (connection,) = self.house.upstream.connections
+        self.assertEqual((connection.calls, connection.notes), ([], []))
+
+    def test_streamable(self):
+        """Neither a call without an id nor a cancellation with one reaches the server."""
+        session = self.house.initialize(b"2025-03-26")
+        for body in (self.CALL, self.CANCEL):
+            exchange = self.house.ask(body=body, mcp_session_id=session)
+            self.assertEqual((exchange.status, b"-32600" in exchange.response_body), (400, True))
+            exchange = self.house.ask(body=b"[" + body + b"]", mcp_session_id=session)
+            self.assertIn(b"-32600", exchange.response_body)
+        self.untouched()
+
+    def test_message_url(self):
+        """The same holds for HTTP+SSE."""
+        stream = self.house.ask(b"GET", b"/x/sse").streams[0]
+        query = b"sessionId=" + stream.data.split(b"sessionId=")[1].split(b"\n")[0]
+        self.house.ask(path=b"/x/message", query=query, body=INIT)
+        for body in (self.CALL, self.CANCEL):
+            self.assertEqual(self.house.ask(path=b"/x/message", query=query, body=body).status, 400)
+        self.untouched()
 
 
 class HeaderTests(SynchronousTestCase):
