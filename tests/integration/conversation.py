@@ -96,9 +96,10 @@ class SseSession:
         self.connection.close()
 
 
-def conversations(gateway: Gateway, server: str) -> list[Session | SseSession]:
-    """Begin a session with a server over each transport."""
-    return [gateway.session(server), SseSession(gateway, server)]
+def conversations(gateway: Gateway, server: str) -> Iterator[Session | SseSession]:
+    """Begin a session with a server over each transport, the second when the first has been used."""
+    yield gateway.session(server)
+    yield SseSession(gateway, server)
 
 
 def tool(session: Session | SseSession, name: str, **arguments: Any) -> Any:

@@ -9,11 +9,11 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.integration.conversation import SseSession, forget_peak, peak_bytes, tool
+from tests.integration.conversation import conversations, forget_peak, peak_bytes, tool
 from tests.integration.harness import ROOT, Gateway, stdio_server, wait_for
 from tests.integration.processes import open_descriptors, resident_bytes
 
-IDLE = "1s"
+IDLE = "2s"
 MIB = 1024 * 1024
 
 
@@ -69,11 +69,9 @@ class SteadyCase(TestCase):
 
     def converse(self, gateway: Gateway) -> None:
         """Use everything once, so that what is made at first use is made."""
-        session, legacy = gateway.session("good"), SseSession(gateway, "good")
-        for one in (session, legacy):
-            self.assertIn("result", tool(one, "progress"))
-        session.end()
-        legacy.end()
+        for session in conversations(gateway, "good"):
+            self.assertIn("result", tool(session, "progress"))
+            session.end()
         wait_for(lambda: not gateway.family(), 20, "the end of the first children")
 
     def told(self, gateway: Gateway, event: str) -> list[dict[str, Any]]:
