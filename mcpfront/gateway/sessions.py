@@ -79,9 +79,8 @@ class SessionTable:
                 _too_many(server.name, most, self._limits.timeout), headers=((b"retry-after", b"30"),)
             )
         if len(self._sessions) >= self._limits.max_total:
-            raise Unavailable(
-                "the gateway has no room for another session", headers=((b"retry-after", b"30"),)
-            )
+            text = f"the gateway has {self._limits.max_total} sessions (sessions.maxTotal); try again later"
+            raise Unavailable(text, headers=((b"retry-after", b"30"),))
         session = Session(
             secrets.token_urlsafe(ID_BYTES),
             principal,
