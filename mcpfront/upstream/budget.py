@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from mcpfront.authn.base import Principal
-from mcpfront.errors import TooManyRequests
+from mcpfront.errors import TooManyRequests, Unavailable
 
 RETRY_AFTER: Final = ((b"Retry-After", b"30"),)
 
@@ -76,12 +76,13 @@ class Seats:
         """Reserve a process for a user; None for one that is no user's.
 
         Raises:
-            TooManyRequests: the user or the gateway has as many as allowed.
+            TooManyRequests: the user has as many as allowed.
+            Unavailable: the gateway has.
         """
         holder = None if principal is None else self.count(principal)
         if not self._budget.take():
             self._uncount(holder)
-            raise TooManyRequests(
+            raise Unavailable(
                 f"the gateway runs {self._budget.max_total} server processes (sessions.maxTotal); "
                 "try again later",
                 headers=RETRY_AFTER,

@@ -531,7 +531,7 @@ class CapTests(UpstreamCase):
         up, other = self.upstream(budget), self.upstream(budget)
         self.open(up)
         self.open(other)
-        self.assertIn("maxTotal", self.failure(self.opening(up), TooManyRequests))
+        self.assertIn("maxTotal", self.failure(self.opening(up), Unavailable))
         self.assertEqual(dict(up._seats._taken), {"ada": 1})
 
     def test_concurrent(self) -> None:
