@@ -187,14 +187,15 @@ class SizeTests(SteadyCase):
             legacy.end()
 
     def test_unauthenticated(self) -> None:
-        """Without a credential limits.bodyUnauthenticated holds, and the answer says that one is missing."""
+        """Without a credential limits.bodyUnauthenticated holds; without a good one nothing is read."""
         with self.running({}, proxy(bodyUnauthenticated=2048)) as gateway:
             for path in ("/good/mcp", "/good/message?sessionId=x", "/health"):
                 text = self.refused(post(gateway, path, bytes(MIB), token=None), 2048)
                 self.assertIn("credential", text)
-            answer = post(gateway, "/good/mcp", PING, token=None)
-            self.assertEqual(answer.status, 401)
-            self.assertIn("Authorization: Bearer", answer.message()["message"])
+            for token, body in ((None, PING), (None, b"{"), ("wrong", PING), ("wrong", bytes(MIB))):
+                answer = post(gateway, "/good/mcp", body, token=token)
+                self.assertEqual(answer.status, 401)
+                self.assertIn("www-authenticate", answer.headers)
 
     def test_many_at_once(self) -> None:
         """Fifty uploads that are never completed cost no more than what they have sent."""
