@@ -84,7 +84,8 @@ class ParseTests(SynchronousTestCase):
         for raw in (b"", b"{", b"nul", b"\xef\xbb\xbf{}", b'{"a":"\x01"}', b'{"a":NaN}', b'{"a":1}\x00',
                     b'{"a":"\xff"}', b'{"a":' + b"[" * 100_000, "{}".encode("utf-16")):  # fmt: skip
             self.refused(raw, PARSE_ERROR)
-        for raw in (b"1", b'"x"', b"{}", b'{"jsonrpc":"1.0","id":1,"method":"m"}', b'{"jsonrpc":"2.0","id":1}',
+        for raw in (b"1", b'"x"', b"{}", b'{"jsonrpc":"1.0","id":1,"method":"m"}',
+                    b'{"jsonrpc":"2.0","id":1}',
                     b'{"jsonrpc":"2.0","id":1,"method":7}', b'{"jsonrpc":"2.0","id":1.5,"method":"m"}',
                     b'{"jsonrpc":"2.0","id":[],"method":"m"}', b'{"jsonrpc":"2.0","id":null,"method":"m"}',
                     b'{"jsonrpc":"2.0","id":1,"result":1,"error":1}'):  # fmt: skip
