@@ -129,7 +129,7 @@ def written_bytes(pid: int) -> int:
     return int(counts.split("wchar:")[1].split()[0])
 
 
-def standstill(pid: int, seconds: float = 0.4) -> int:
+def standstill(pid: int, seconds: float = 0.3) -> int:
     """Wait until a process writes nothing any more; return how much it has written."""
     deadline = time.monotonic() + 20
     before = -1
