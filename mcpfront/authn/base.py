@@ -33,6 +33,11 @@ class Principal:
     expires_at: float | None = None
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells callers apart: the same name proved in two ways is two callers."""
+        return self.proof, self.subject
+
+    @property
     def identified(self) -> bool:
         """Whether two requests of this principal are known to be of the same caller."""
         return self.proof != "none"

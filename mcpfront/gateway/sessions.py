@@ -163,7 +163,7 @@ class SessionTable:
 
 
 def _key(principal: Principal, server: Server) -> Key:
-    return principal.proof, principal.subject, server.name
+    return *principal.key, server.name
 
 
 def _too_many(name: str, most: int, timeout: float) -> str:

@@ -8,6 +8,8 @@ from typing import Final
 from mcpfront.authn.base import Principal
 from mcpfront.errors import TooManyRequests, Unavailable
 
+Holder = tuple[str, str]
+"""The key of the principal whom a process counts against."""
 RETRY_AFTER: Final = ((b"Retry-After", b"30"),)
 
 
@@ -37,7 +39,7 @@ class SpawnBudget:
 class Seat:
     """One reserved process; given back once."""
 
-    def __init__(self, seats: Seats, holder: str | None) -> None:
+    def __init__(self, seats: Seats, holder: Holder | None) -> None:
         self._seats = seats
         self._holder = holder
         self._held = True
@@ -70,7 +72,7 @@ class Seats:
         self._name = name
         self._budget = budget
         self._max_per_user = max_per_user
-        self._taken: Counter[str] = Counter()
+        self._taken: Counter[Holder] = Counter()
 
     def reserve(self, principal: Principal | None) -> Seat:
         """Reserve a process for a user; None for one that is no user's.
@@ -89,26 +91,26 @@ class Seats:
             )
         return Seat(self, holder)
 
-    def count(self, principal: Principal) -> str | None:
+    def count(self, principal: Principal) -> Holder | None:
         """Count one more for a user; return by what name, None for nobody."""
         if not principal.identified:
             return None
-        subject = principal.subject
-        if self._max_per_user and self._taken[subject] >= self._max_per_user:
+        holder = principal.key
+        if self._max_per_user and self._taken[holder] >= self._max_per_user:
             raise TooManyRequests(
                 f"you have {self._max_per_user} sessions of the server '{self._name}' (sessions.maxPerUser); "
                 "end one of them, or wait until it is idle, and try again",
                 headers=RETRY_AFTER,
             )
-        self._taken[subject] += 1
-        return subject
+        self._taken[holder] += 1
+        return holder
 
-    def release(self, holder: str | None) -> None:
+    def release(self, holder: Holder | None) -> None:
         """Give one back."""
         self._budget.give()
         self._uncount(holder)
 
-    def _uncount(self, holder: str | None) -> None:
+    def _uncount(self, holder: Holder | None) -> None:
         if holder is None:
             return
         self._taken[holder] -= 1

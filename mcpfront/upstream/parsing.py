@@ -61,14 +61,13 @@ def progress_token(message: Message, strict: bool) -> bytes | None:
     Raises:
         InvalidMessage: strict, and the params are such that readers may differ in what they see.
     """
+    if strict:
+        return _token_for_any_reader(message)
     if b"progressToken" not in message.raw and b"\\u" not in message.raw:
         return None
     try:
-        meta = _object_in(message.params, "_meta")
-        return None if meta is None else _value_in(meta, "progressToken")
+        return _token(message.params)
     except InvalidMessage:
-        if strict:
-            raise
         return None
 
 
@@ -103,6 +102,30 @@ def same(one: bytes | None, other: bytes | None) -> bool:
     if one is None or other is None:
         return one is other
     return bool(one == other or msgspec.json.decode(one) == msgspec.json.decode(other))
+
+
+def _token_for_any_reader(message: Message) -> bytes | None:
+    """Return the progress token; refuse spellings that only a reader which ignores case takes for one."""
+    raw = message.raw
+    if raw.isascii() and b"\\u" not in raw and b"progresstoken" not in raw.lower():
+        return None
+    params = message.params
+    _refuse_look_alikes(params, "_meta")
+    _refuse_look_alikes(_object_in(params, "_meta"), "progressToken")
+    return _token(params)
+
+
+def _token(params: bytes) -> bytes | None:
+    meta = _object_in(params, "_meta")
+    return None if meta is None else _value_in(meta, "progressToken")
+
+
+def _refuse_look_alikes(raw: bytes | None, name: str) -> None:
+    if raw is None or raw[:1] != b"{":
+        return
+    wanted = name.casefold()
+    if any(key != name and key.casefold() == wanted for key in jsonrpc.object_members(raw)):
+        raise InvalidMessage(f'write "{name}" in exactly these letters')
 
 
 def _object_in(raw: bytes, name: str) -> bytes | None:

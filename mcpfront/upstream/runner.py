@@ -119,7 +119,7 @@ class Runner:
         self._release(Failure(Unavailable(CLOSED.format(self._name))))
         if self._pause is not None:
             self._pause.cancel()
-        await DeferredList([child.stop(hurry) for child in self._children])
+        await DeferredList([child.stop(hurry) for child in list(self._children)])
 
     # Inside
 

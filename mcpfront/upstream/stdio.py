@@ -67,7 +67,7 @@ class StdioUpstream:
         self._seats = Seats(settings.name, budget, max_per_user)
         self._chores = Chores(self._log)
         self._hubs: set[Hub] = set()
-        self._users: dict[str, UserHub] = {}
+        self._users: dict[tuple[str, str], UserHub] = {}
         self._everybody: SharedHub | None = None
         self._closed = False
         profile = Profile.of(OWN_PARAMS)
@@ -127,9 +127,9 @@ class StdioUpstream:
         return self._everybody
 
     def _users_own(self, principal: Principal, params: bytes) -> UserHub:
-        hub = self._users.get(principal.subject)
+        hub = self._users.get(principal.key)
         if hub is None:
-            hub = self._users[principal.subject] = self._new(UserHub, params, principal)
+            hub = self._users[principal.key] = self._new(UserHub, params, principal)
         return hub
 
     def _new(self, kind: type[H], params: bytes, principal: Principal) -> H:
@@ -173,9 +173,9 @@ class StdioUpstream:
 
     def _retire(self, hub: Hub, hurry: bool = False) -> None:
         self._pool.lost(hub)
-        for subject, kept in list(self._users.items()):
+        for key, kept in list(self._users.items()):
             if kept is hub:
-                del self._users[subject]
+                del self._users[key]
         self._chores.run(self._end(hub, hurry))
 
     async def _end(self, hub: Hub, hurry: bool) -> None:

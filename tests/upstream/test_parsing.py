@@ -85,6 +85,18 @@ class ParamsTests(SynchronousTestCase):
             message = parse(f'{{"jsonrpc":"2.0","id":1,"method":"x","params":{params}}}'.encode())
             self.assertIsNone(progress_token(message, strict=True))
 
+    def test_look_alikes(self) -> None:
+        """Where a token must not be overlooked, other spellings of it are refused, wherever letters fold."""
+        for params in (
+            '{"_meta":{"progresstoken":16}}',
+            '{"_META":{"progressToken":16}}',
+            '{"_meta":{"progre\\u017f\\u017ftoken":16}}',
+            '{"_meta":{"progreſſtoken":16}}',
+        ):
+            message = parse(f'{{"jsonrpc":"2.0","id":1,"method":"x","params":{params}}}'.encode())
+            self.assertRaises(InvalidMessage, progress_token, message, strict=True)
+            self.assertIsNone(progress_token(message, strict=False))
+
     def test_capabilities(self) -> None:
         """Capabilities are those that are declared; none when they make no sense."""
         self.assertEqual(capabilities_of(b'{"capabilities":{"roots":{},"x":null}}'), {"roots", "x"})

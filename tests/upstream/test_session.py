@@ -532,7 +532,7 @@ class CapTests(UpstreamCase):
         self.open(up)
         self.open(other)
         self.assertIn("maxTotal", self.failure(self.opening(up), Unavailable))
-        self.assertEqual(dict(up._seats._taken), {"ada": 1})
+        self.assertEqual(dict(up._seats._taken), {("basic", "ada"): 1})
 
     def test_concurrent(self) -> None:
         """Opens that are still in progress count."""
