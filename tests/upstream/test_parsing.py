@@ -91,7 +91,7 @@ class ParamsTests(SynchronousTestCase):
             '{"_meta":{"progresstoken":16}}',
             '{"_META":{"progressToken":16}}',
             '{"_meta":{"progre\\u017f\\u017ftoken":16}}',
-            '{"_meta":{"progreſſtoken":16}}',
+            '{"_meta":{"progre\u017f\u017ftoken":16}}',
         ):
             message = parse(f'{{"jsonrpc":"2.0","id":1,"method":"x","params":{params}}}'.encode())
             self.assertRaises(InvalidMessage, progress_token, message, strict=True)
