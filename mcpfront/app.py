@@ -35,6 +35,7 @@ from mcpfront.telemetry.logging import get_logger
 from mcpfront.telemetry.systemd import Notifier
 from mcpfront.upstream.budget import SpawnBudget
 from mcpfront.upstream.stdio import StdioUpstream
+from mcpfront.upstream.stragglers import Stragglers, scanner
 from mcpfront.upstream.unserved import UnservedUpstream
 
 _log = get_logger("mcpfront")
@@ -182,13 +183,14 @@ class Signs:
 def _servers(config: Config, reactor: Any, environ: Mapping[str, str]) -> list[Server]:
     budget = SpawnBudget(config.proxy.sessions.max_total)
     log = get_logger("server")
+    stragglers = Stragglers(scanner(reactor), reactor, log)
     found = []
     for name, server in config.mcp_servers.items():
         upstream: StdioUpstream | UnservedUpstream
         if server.type == "direct" and server.transport_type == "stdio":
             most = config.proxy.sessions.max_per_user
             upstream = StdioUpstream(
-                server, reactor, reactor, environ, log, config.proxy.limits, budget, most
+                server, reactor, reactor, environ, log, config.proxy.limits, budget, stragglers, most
             )
         else:
             upstream = UnservedUpstream(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from mcpfront.upstream.launch import prepare
 from mcpfront.upstream.peer import Deliver, Peer
 from mcpfront.upstream.process import Child, SignalGroup
 from mcpfront.upstream.settings import MessageLimits, StdioSettings
+from mcpfront.upstream.stragglers import VARIABLE, Stragglers
 
 
 class ProcessReactor(Protocol):
@@ -40,6 +42,7 @@ class Spawner:
         clock: measures their deadlines.
         log: a logger bound to the server.
         limits: bounds of what they may send.
+        stragglers: ends what they leave behind.
         signal_group: sends a signal to a process group.
     """
 
@@ -51,6 +54,7 @@ class Spawner:
         clock: IReactorTime,
         log: Any,
         limits: MessageLimits,
+        stragglers: Stragglers,
         signal_group: SignalGroup = os.killpg,
     ) -> None:
         self._settings = settings
@@ -59,6 +63,7 @@ class Spawner:
         self._clock = clock
         self._log = log
         self._limits = limits
+        self._stragglers = stragglers
         self._signal_group = signal_group
 
     def __call__(self, deliver: Deliver, lost: Callable[[Peer], None]) -> Peer:
@@ -73,13 +78,17 @@ class Spawner:
         """
         name = self._settings.name
         launch = prepare(self._settings, self._environ)
+        mark = secrets.token_hex(16)
+        # at the front, where a large environment cannot push it out of sight
+        env = {VARIABLE: mark} | launch.env | {VARIABLE: mark}
         peer = Peer(name, self._clock, self._log, deliver, lost)
         peer.child = Child(name, peer, self._clock, self._log, self._limits.message, self._signal_group)
         try:
-            self._reactor.spawnProcess(peer.child, launch.argv[0], launch.argv, env=launch.env)
+            self._reactor.spawnProcess(peer.child, launch.argv[0], launch.argv, env=env)
         except (OSError, ValueError) as error:
             # the text of the error may hold arguments
             self._log.error("process could not be started", error=type(error).__name__)
             raise HandshakeFailed(f"the server '{name}' could not be started by the system") from None
         self._log.info("process started", pid=peer.child.pid)
+        peer.child.when_gone().addCallback(lambda _: self._stragglers.ended(mark))
         return peer

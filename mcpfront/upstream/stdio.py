@@ -23,6 +23,7 @@ from mcpfront.upstream.runner import Owner, Runner
 from mcpfront.upstream.settings import MessageLimits, StdioSettings
 from mcpfront.upstream.spares import Profile, SparePool
 from mcpfront.upstream.spawner import ProcessReactor, Spawner
+from mcpfront.upstream.stragglers import Stragglers
 
 H = TypeVar("H", bound=Hub)
 
@@ -43,6 +44,7 @@ class StdioUpstream:
         log: a logger.
         limits: bounds of what a process may send.
         budget: how many processes all servers may have together.
+        stragglers: ends what processes of all servers leave behind.
         max_per_user: how many one user may have of this server; 0 is unlimited.
         signal_group: sends a signal to a process group.
     """
@@ -56,6 +58,7 @@ class StdioUpstream:
         log: Any,
         limits: MessageLimits,
         budget: SpawnBudget,
+        stragglers: Stragglers,
         max_per_user: int = 10,
         signal_group: SignalGroup = os.killpg,
     ) -> None:
@@ -63,7 +66,10 @@ class StdioUpstream:
         self._settings = settings
         self._clock = clock
         self._log = log.bind(server=settings.name)
-        self._spawner = Spawner(settings, environ, reactor, clock, self._log, limits, signal_group)
+        self._stragglers = stragglers
+        self._spawner = Spawner(
+            settings, environ, reactor, clock, self._log, limits, stragglers, signal_group
+        )
         self._seats = Seats(settings.name, budget, max_per_user)
         self._chores = Chores(self._log)
         self._hubs: set[Hub] = set()
@@ -105,12 +111,13 @@ class StdioUpstream:
         return hub.join(params)
 
     async def close(self) -> None:
-        """End every process of this server; waits until none is left."""
+        """End every process of this server and what they have started; waits until none is left."""
         self._closed = True
         self._pool.stop()
         for hub in list(self._hubs):
             self._retire(hub, hurry=True)
         await self._chores.done()
+        await self._stragglers.settled()
 
     # Inside
 

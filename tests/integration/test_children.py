@@ -33,6 +33,7 @@ from mcpfront.protocol.jsonrpc import Message, parse
 from mcpfront.upstream.budget import SpawnBudget
 from mcpfront.upstream.connection import StdioConnection
 from mcpfront.upstream.stdio import StdioUpstream
+from mcpfront.upstream.stragglers import Stragglers, scanner
 from tests.upstream.settings import PARAMS, Limits, Settings
 
 ADA = Principal("ada", "basic")
@@ -91,7 +92,6 @@ class Children(TestCase):
     """What every case needs: an upstream, and proof that nothing is left of its processes."""
 
     timeout = 60
-    escapes = False
 
     async def setUp(self) -> None:
         """Note what is open before."""
@@ -99,6 +99,7 @@ class Children(TestCase):
         self.capture = structlog.testing.LogCapture()
         self.log = structlog.wrap_logger(None, processors=[self.capture])
         self.ups: list[StdioUpstream] = []
+        self.stragglers = Stragglers(scanner(reactor), reactor, self.log)
         await sleep(0)  # the running reactor has descriptors of its own
         self.before = descriptors()
 
@@ -111,8 +112,7 @@ class Children(TestCase):
         left = marked(self.mark)
         for pid in left:
             os.kill(pid, signal.SIGKILL)
-        if not self.escapes:
-            self.assertEqual(left, [])
+        self.assertEqual(left, [])
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
         """Wait until something is so."""
@@ -126,7 +126,8 @@ class Children(TestCase):
         args = [Template(arg) for arg in ("-m", "mcpfront.testing.hostile", mode)]
         env = {"MARK": Template(self.mark), "PYTHONPATH": Template(ROOT)}
         made = Settings(command=sys.executable, args=args, env=env, **settings)
-        up = StdioUpstream(made, reactor, reactor, os.environ, self.log, Limits(), SpawnBudget(50))
+        budget = SpawnBudget(50)
+        up = StdioUpstream(made, reactor, reactor, os.environ, self.log, Limits(), budget, self.stragglers)
         self.ups.append(up)
         return up
 
@@ -355,6 +356,7 @@ class Bad(Children):
             self.log,
             Limits(),
             SpawnBudget(1),
+            self.stragglers,
         )
         error = await self.assertFailure(Deferred.fromCoroutine(up.open(ADA, PARAMS)), HandshakeFailed)
         self.assertIn("no-such-program", str(error))
@@ -362,17 +364,50 @@ class Bad(Children):
 
 
 class Grandchildren(Children):
-    """A server whose own children hold its pipes."""
+    """A server whose own children hold its pipes, one of them in a session of its own."""
 
-    escapes = True
+    async def test_session_ends(self) -> None:
+        """With a session ends what its server has started, in its group or not, and nothing else."""
+        up = self.upstream("grandchildren")
+        one = await up.open(ADA, PARAMS)
+        await one.request(tool("echo"), ignore)
+        await self.until(lambda: len(marked(self.mark)) == 3)
+        first = set(marked(self.mark))
+        other = await up.open(BEN, PARAMS)
+        await other.request(tool("echo"), ignore)
+        await self.until(lambda: len(marked(self.mark)) == 6)
+        second = set(marked(self.mark)) - first
+        await one.close()
+        await self.until(lambda: first.isdisjoint(marked(self.mark)))
+        await self.stragglers.settled()
+        self.assertEqual(set(marked(self.mark)), second)
+        await other.request(tool("echo"), ignore)
+        self.assertEqual(len(self.said("killed processes left behind")), 1)
 
-    async def test_group_and_descriptors(self) -> None:
-        """The group ends with the server; a process that left the group keeps none of our descriptors."""
+    async def test_upstream_closes(self) -> None:
+        """When the server is shut down what left its group is gone before that is over."""
         connection = await self.connect("grandchildren")
         await connection.request(tool("echo"), ignore)
         await self.until(lambda: len(marked(self.mark)) == 3)
+        started = reactor.seconds()
+        await self.ups[0].close()
+        self.assertLess(reactor.seconds() - started, 2.0)
+        (told,) = self.said("killed processes left behind")
+        self.assertEqual(len(told["pids"]), 1)
+        await self.until(lambda: marked(self.mark) == [])
+
+    async def test_server_lives(self) -> None:
+        """What left the group of a server lives as long as the server does, whatever else ends."""
+        up = self.upstream("grandchildren", isolation="shared")
+        connection = await up.open(ADA, PARAMS)
+        await connection.request(tool("echo"), ignore)
+        await self.until(lambda: len(marked(self.mark)) == 3)
+        family = set(marked(self.mark))
         await connection.close()
-        await self.until(lambda: len(marked(self.mark)) == 1)
+        other = await self.connect("good")
+        await other.close()
+        await self.stragglers.settled()
+        self.assertEqual(set(marked(self.mark)), family)
 
 
 GATEWAY = """
@@ -380,12 +415,13 @@ import os, sys, structlog
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from tests.integration.test_children import ADA, PARAMS, Template
-from tests.integration.test_children import Limits, Settings, SpawnBudget, StdioUpstream
+from tests.integration.test_children import Limits, Settings, SpawnBudget, StdioUpstream, Stragglers
 args = [Template(a) for a in ("-m", "mcpfront.testing.hostile", "stubborn")]
 env = {"MARK": Template(sys.argv[1]), "PYTHONPATH": Template(sys.argv[2])}
 log = structlog.wrap_logger(None, processors=[lambda *_: (_ for _ in ()).throw(structlog.DropEvent)])
 server = Settings(args=args, env=env)
-up = StdioUpstream(server, reactor, reactor, os.environ, log, Limits(), SpawnBudget(0))
+stragglers = Stragglers(None, reactor, log)
+up = StdioUpstream(server, reactor, reactor, os.environ, log, Limits(), SpawnBudget(0), stragglers)
 reactor.callWhenRunning(lambda: Deferred.fromCoroutine(up.open(ADA, PARAMS)))
 reactor.run()
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -19,6 +19,7 @@ from mcpfront.protocol.jsonrpc import Message, parse
 from mcpfront.upstream.budget import SpawnBudget
 from mcpfront.upstream.connection import StdioConnection
 from mcpfront.upstream.stdio import StdioUpstream
+from mcpfront.upstream.stragglers import Found, Stragglers
 from tests.upstream.settings import PARAMS, Limits, Settings
 
 ADA = Principal("ada", "basic")
@@ -197,6 +198,8 @@ class UpstreamCase(SynchronousTestCase):
         self.capture = structlog.testing.LogCapture()
         self.log = structlog.wrap_logger(None, processors=[self.capture])
         self.ups: list[StdioUpstream] = []
+        self.scans: list[frozenset[bytes]] = []
+        self.stragglers = Stragglers(self.scan, self.reactor, self.log)
         self.begun: list[Deferred[Any]] = []
 
     def tearDown(self) -> None:
@@ -211,6 +214,11 @@ class UpstreamCase(SynchronousTestCase):
         self.assertEqual([process.pid for process in self.reactor.processes if process.pipes], [])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def scan(self, marks: frozenset[bytes]) -> Deferred[Found]:
+        """Note for whose remains is looked, and find none."""
+        self.scans.append(marks)
+        return succeed(Found(set(), set(), complete=True))
+
     def upstream(
         self, budget: SpawnBudget | None = None, max_per_user: int = 10, **settings: Any
     ) -> StdioUpstream:
@@ -223,6 +231,7 @@ class UpstreamCase(SynchronousTestCase):
             self.log,
             Limits(),
             budget or SpawnBudget(100),
+            self.stragglers,
             max_per_user,
             self.reactor.signal_group,
         )

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mcpfront.config.reference import Template
 from mcpfront.errors import HandshakeFailed
 from mcpfront.upstream.launch import INHERITED, environment, prepare, tool
+from mcpfront.upstream.stragglers import VARIABLE
 from tests.upstream.fakes import UpstreamCase
 from tests.upstream.settings import Settings
 
@@ -124,4 +125,15 @@ class SpawnTests(UpstreamCase):
     def test_command(self) -> None:
         """The process is started with its command and no more environment than it may see."""
         self.open(self.upstream())
+        mark = self.last.env.pop(VARIABLE)
         self.assertEqual((self.last.argv[-1], self.last.env), (sys.executable, PATH))
+        self.assertRegex(mark, "^[0-9a-f]{32}$")
+
+    def test_mark(self) -> None:
+        """Every process gets a mark of its own, in front of a large environment, whatever is configured."""
+        up = self.upstream(env={"A": Template("x" * 1000), VARIABLE: Template("own")})
+        self.open(up)
+        self.open(up)
+        marks = [process.env[VARIABLE] for process in self.reactor.processes]
+        self.assertEqual(len({*marks, "own"}), 3)
+        self.assertEqual(next(iter(self.last.env)), VARIABLE)
