@@ -89,6 +89,13 @@ def grandchildren() -> None:
     serve()
 
 
+def daemons() -> None:
+    """Leave a daemon, forked twice and without pipes, at the start and another one at the end of input."""
+    _leave_daemon()
+    serve()
+    _leave_daemon()
+
+
 def exit_at_once() -> None:
     """End with code 7."""
     sys.exit(7)
@@ -174,6 +181,12 @@ def asks() -> None:
     serve(curious)
 
 
+def _leave_daemon() -> None:
+    none = subprocess.DEVNULL
+    command = ["/bin/sh", "-c", "sleep 30 &"]
+    subprocess.run(command, stdin=none, stdout=none, stderr=none, start_new_session=True, check=True)
+
+
 def _flood() -> None:
     while True:
         send(method="notifications/message", params={"level": "info", "data": "x" * 1000})
@@ -195,6 +208,7 @@ MODES: Final[dict[str, Callable[[], None]]] = {
         unknown_id,
         stubborn,
         grandchildren,
+        daemons,
         exit_at_once,
         never_initialize,
         deaf,

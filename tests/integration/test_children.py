@@ -396,6 +396,16 @@ class Grandchildren(Children):
         self.assertEqual(len(told["pids"]), 1)
         await self.until(lambda: marked(self.mark) == [])
 
+    async def test_daemons(self) -> None:
+        """Daemons that are nobody's children end too, also one that was started while the server ended."""
+        connection = await self.connect("daemons")
+        await self.until(lambda: len(marked(self.mark)) == 2)
+        await connection.close()
+        await self.stragglers.settled()
+        (told,) = self.said("killed processes left behind")
+        self.assertEqual(len(told["pids"]), 2)
+        await self.until(lambda: marked(self.mark) == [])
+
     async def test_server_lives(self) -> None:
         """What left the group of a server lives as long as the server does, whatever else ends."""
         up = self.upstream("grandchildren", isolation="shared")
