@@ -64,7 +64,7 @@ class LegacySse:
 
     async def get(self, server: Server, principal: Principal, exchange: Exchange, record: Record) -> None:
         """Open a session and its stream; returns when the client is gone."""
-        mcp.require_stream(exchange.header(b"accept"))
+        mcp.require_stream(exchange.headers(b"accept"))
         record.rpc = "stream"
         session = self._table.create(principal, server, legacy=True)
         session.echoed = True

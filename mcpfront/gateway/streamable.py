@@ -76,7 +76,7 @@ class Streamable:
             McpfrontError: for the endpoint to render.
         """
         mcp.require_json(exchange.header(b"content-type"))
-        accepts = mcp.accepts(_accept(exchange))
+        accepts = mcp.accepts(exchange.headers(b"accept"))
         record.jsonrpc = True
         parsed = jsonrpc.parse_body(exchange.body)
         if not isinstance(parsed, list):
@@ -98,7 +98,7 @@ class Streamable:
     async def get(self, server: Server, principal: Principal, exchange: Exchange, record: Record) -> None:
         """Open or resume a stream for what the server sends by itself; returns when the client is gone."""
         record.rpc = "stream"
-        mcp.require_stream(_accept(exchange))
+        mcp.require_stream(exchange.headers(b"accept"))
         mcp.require_version(exchange.headers(VERSION_HEADER))
         session = self._session_of(server, principal, exchange)
         last = exchange.header(b"last-event-id")
@@ -254,12 +254,6 @@ class Streamable:
         elif stream.listens:
             session.add_listener(stream)
         await self._alive.until(stream, ended)
-
-
-def _accept(exchange: Exchange) -> bytes | None:
-    """Return the ``Accept`` header; several lines of it are one list (RFC 9110 section 5.3)."""
-    values = exchange.headers(b"accept")
-    return b", ".join(values) if values else None
 
 
 def _session_id(exchange: Exchange) -> bytes | None:

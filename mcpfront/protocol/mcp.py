@@ -63,15 +63,18 @@ class Accepts:
 BOTH: Final = Accepts(json=True, stream=True)
 
 
-def accepts(header: bytes | None) -> Accepts:
-    """Read an ``Accept`` header (RFC 9110 section 12.5.1); absent means everything.
+def accepts(headers: list[bytes]) -> Accepts:
+    """Read ``Accept`` (RFC 9110 section 12.5.1); absent means everything.
+
+    Args:
+        headers: its lines, which are one list (RFC 9110 section 5.3).
 
     Raises:
         NotAcceptable: when the client takes neither JSON nor an event stream.
     """
-    if header is None:
+    if not headers:
         return BOTH
-    value = header.lower()
+    value = b", ".join(headers).lower()
     anything = b"*/*" in value
     found = Accepts(
         json=anything or b"application/json" in value or b"application/*" in value,
@@ -85,13 +88,16 @@ def accepts(header: bytes | None) -> Accepts:
     return found
 
 
-def require_stream(header: bytes | None) -> None:
+def require_stream(headers: list[bytes]) -> None:
     """Refuse a GET whose client does not take an event stream.
+
+    Args:
+        headers: the lines of ``Accept``.
 
     Raises:
         NotAcceptable: when ``text/event-stream`` is not among the accepted types.
     """
-    if not accepts(header).stream:
+    if not accepts(headers).stream:
         raise NotAcceptable("this URL answers GET with an event stream: send Accept: text/event-stream")
 
 

@@ -28,6 +28,11 @@ class LegacySseTests(SynchronousTestCase):
         self.assertEqual(events(self.stream.data)[0][0], b"endpoint")
         self.assertTrue(self.url.startswith(b"http://front/x/message?sessionId="))
 
+    def test_accept_in_lines(self):
+        """Accept in several lines is one list, as on the other transport."""
+        exchange = self.house.ask(b"GET", b"/x/sse", accept=[b"application/json", b"text/event-stream"])
+        self.assertEqual(exchange.status, 200)
+
     def test_conversation(self):
         """Requests get 202 and their answers come on the stream."""
         self.assertEqual(self.post("initialize", 0).status, 202)

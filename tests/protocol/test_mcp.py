@@ -12,18 +12,20 @@ class HeaderTests(SynchronousTestCase):
     def test_accept(self):
         """The forms of answer follow from Accept; absent means both."""
         for header, json, stream in (
-            (None, True, True), (b"*/*", True, True), (b"application/json", True, False),
-            (b"text/event-stream", False, True), (b"Application/JSON;q=0.9, text/*", True, True),
+            ([], True, True), ([b"*/*"], True, True), ([b"application/json"], True, False),
+            ([b"text/event-stream"], False, True), ([b"Application/JSON;q=0.9, text/*"], True, True),
+            ([b"text/event-stream", b"application/json"], True, True),
         ):  # fmt: skip
-            self.assertEqual(mcp.accepts(header), mcp.Accepts(json=json, stream=stream))
-        self.assertRaises(NotAcceptable, mcp.accepts, b"text/html")
-        self.assertRaises(NotAcceptable, mcp.require_stream, b"application/json")
+            found = mcp.accepts(header)
+            self.assertEqual((found.json, found.stream), (json, stream))
+        self.assertRaises(NotAcceptable, mcp.accepts, [b"text/html"])
+        self.assertRaises(NotAcceptable, mcp.require_stream, [b"application/json"])
 
     def test_accept_order(self):
         """A client that names the event stream before JSON prefers it."""
-        self.assertTrue(mcp.accepts(b"text/event-stream, application/json").stream_first)
-        self.assertFalse(mcp.accepts(b"application/json, text/event-stream").stream_first)
-        self.assertFalse(mcp.accepts(b"text/event-stream").stream_first)
+        self.assertTrue(mcp.accepts([b"text/event-stream, application/json"]).stream_first)
+        self.assertFalse(mcp.accepts([b"application/json, text/event-stream"]).stream_first)
+        self.assertFalse(mcp.accepts([b"text/event-stream"]).stream_first)
 
     def test_content_type(self):
         """A body is JSON or refused; parameters and case do not matter."""
