@@ -22,6 +22,10 @@ class Memory:
     Args:
         bodies: bytes of bodies that may be kept.
         answers: bytes of answers in one piece that may wait for their readers.
+
+    Attributes:
+        kept: bytes of bodies that are kept.
+        unread: bytes of answers that wait.
     """
 
     def __init__(self, bodies: int, answers: int) -> None:
@@ -29,6 +33,7 @@ class Memory:
         self._answers = answers
         self._unread: dict[Reader, int] = {}
         self.kept = 0
+        self.unread = 0
 
     def take(self, size: int) -> bool:
         """Keep a part of a body; tell whether there is room."""
@@ -41,20 +46,17 @@ class Memory:
         """Keep a part of a body no longer."""
         self.kept -= size
 
-    @property
-    def unread(self) -> int:
-        """Bytes of answers that wait for their readers."""
-        return sum(self._unread.values())
-
     def waits(self, reader: Reader, size: int) -> None:
         """Note an answer that its client has yet to read; over the bound the oldest of them are dropped."""
         self._unread[reader] = self._unread.pop(reader, 0) + size
+        self.unread += size
         while self.unread > self._answers and len(self._unread) > 1:
             oldest = next(iter(self._unread))
             size = self._unread.pop(oldest)
+            self.unread -= size
             _log.warning("connection dropped", reason="too many answers wait to be read", bytes=size)
             oldest.forceAbortClient()
 
     def caught_up(self, reader: Reader) -> None:
         """Note that a client has read everything, or has gone."""
-        self._unread.pop(reader, None)
+        self.unread -= self._unread.pop(reader, 0)
