@@ -94,12 +94,6 @@ class NotAcceptable(McpfrontError):
     status, code = 406, "not_acceptable"
 
 
-class ContentTooLarge(McpfrontError):
-    """The body is over the limit."""
-
-    status, code, rpc_code = 413, "content_too_large", INVALID_REQUEST
-
-
 class UnsupportedMediaType(McpfrontError):
     """The body is not JSON."""
 

@@ -72,10 +72,6 @@ class Endpoint:
         self._calls: set[Deferred[None]] = set()
         self.draining = False
 
-    def owns(self, path: bytes) -> bool:
-        """Tell whether a path belongs to a configured server."""
-        return path in self._routes
-
     def handle(self, exchange: Exchange) -> bool:
         """Serve an exchange if its path belongs to a configured server; tell whether it does."""
         route = self._routes.get(exchange.path)

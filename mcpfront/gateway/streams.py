@@ -138,11 +138,6 @@ class EventStream:
         self._replay = replay
         self._attachment: Attachment | None = None
 
-    @property
-    def attached(self) -> bool:
-        """Whether a client is reading."""
-        return self._attachment is not None
-
     def attach(self, exchange: Exchange, headers: HeaderList) -> Deferred[None]:
         """Answer an exchange with this stream; an earlier answer of the stream is ended.
 

@@ -21,7 +21,7 @@ from mcpfront.upstream.pipes import Sink, StderrDrain, StdinQueue
 DRAIN: Final = 0.2
 """Seconds for output that arrives with the exit; a process that left the group may hold the pipe for ever."""
 
-STDIN, STDOUT, STDERR = 0, 1, 2
+STDOUT, STDERR = 1, 2
 
 SignalGroup = Callable[[int, int], None]
 

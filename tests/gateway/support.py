@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from mcpfront.authn.base import ANONYMOUS, Principal
 from mcpfront.errors import Unauthorized
@@ -216,6 +217,19 @@ class House:
         )
         exchange = self.call("initialize", 0, params, **rest)
         return exchange.response_headers[b"mcp-session-id"]
+
+
+class SessionCase(SynchronousTestCase):
+    """A house with one open session, whose server the test plays."""
+
+    def setUp(self):
+        self.house = House()
+        self.session = self.house.initialize()
+        self.connection = self.house.upstream.connections[0]
+
+    def get(self, **rest):
+        """Open the session's GET stream."""
+        return self.house.ask(b"GET", mcp_session_id=self.session, **rest)
 
 
 def events(data: bytes) -> list:

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mcpfront.config.model import ToolFilter
 from mcpfront.errors import HandshakeFailed, Unavailable
-from tests.gateway.support import Bounds, House, events
+from tests.gateway.support import Bounds, House, SessionCase, events
 
 INIT = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}'
 LIST = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
@@ -103,16 +103,8 @@ class TransportTests(SynchronousTestCase):
         self.assertEqual(len(house.table), 1)
 
 
-class StreamTests(SynchronousTestCase):
+class StreamTests(SessionCase):
     """Streams that are taken over, left unread or come back too late."""
-
-    def setUp(self):
-        self.house = House()
-        self.session = self.house.initialize()
-        self.connection = self.house.upstream.connections[0]
-
-    def get(self, **rest):
-        return self.house.ask(b"GET", mcp_session_id=self.session, **rest)
 
     def test_resume_while_attached(self):
         """A stream that is resumed while its old client is still there listens once, and can expire."""

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mcpfront.config.model import ToolFilter
 from mcpfront.errors import HandshakeFailed, HandshakeRefused, TooManyRequests
-from tests.gateway.support import RESULT, Bounds, House, events
+from tests.gateway.support import RESULT, Bounds, House, SessionCase, events
 
 PROGRESS = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}'
 LOG = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'
@@ -82,13 +82,8 @@ class InitializeTests(SynchronousTestCase):
         self.assertTrue(exchange.streams[0].finished)
 
 
-class RequestTests(SynchronousTestCase):
+class RequestTests(SessionCase):
     """How calls are answered."""
-
-    def setUp(self):
-        self.house = House()
-        self.session = self.house.initialize()
-        self.connection = self.house.upstream.connections[0]
 
     def call(self, **rest):
         return self.house.call("tools/call", 3, b'{"name":"echo"}', mcp_session_id=self.session, **rest)
@@ -253,16 +248,8 @@ class IsolationTests(SynchronousTestCase):
         call.answer.addErrback(lambda _: None)
 
 
-class StreamTests(SynchronousTestCase):
+class StreamTests(SessionCase):
     """The GET stream, resuming, and slow clients."""
-
-    def setUp(self):
-        self.house = House()
-        self.session = self.house.initialize()
-        self.connection = self.house.upstream.connections[0]
-
-    def get(self, **rest):
-        return self.house.ask(b"GET", mcp_session_id=self.session, **rest)
 
     def test_held_messages(self):
         """What the server says before anybody listens waits for the stream."""
